@@ -104,10 +104,10 @@ def benches(data_dir: Path) -> list[Bench]:
     return [Bench(data_dir, name) for name in names if name.isprintable() and "\\" not in name]
 
 
-def check_outside(target: Path, data_dir: Path) -> None:
-    """Raise InputError for a target in the folder of benches, where all files are theirs."""
-    if data_dir.resolve() in (target.resolve(), *target.resolve().parents):
-        raise InputError(f"{target}: is in the folder of benches, {data_dir}. Name another place.")
+def check_outside(target: Path, folder: Path, what: str) -> None:
+    """Raise InputError for a target that is a folder, which is `what`, or in it."""
+    if folder.resolve() in (target.resolve(), *target.resolve().parents):
+        raise InputError(f"{target}: is in {what}, {folder}. Name another place.")
 
 
 def known_benches(data_dir: Path) -> str:

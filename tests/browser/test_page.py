@@ -402,7 +402,8 @@ class TestDemo:
             "aria-selected", "true"
         )
         page.add_style_tag(content="* { transition: none !important; }")
-        rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+        levels = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+        rules = {"runOnly": levels, "resultTypes": ["violations"]}
         for look in ("light", "dark", "forced"):
             page.evaluate("dark => document.body.classList.toggle('dark', dark)", look == "dark")
             page.emulate_media(forced_colors="active" if look == "forced" else "none")

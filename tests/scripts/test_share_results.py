@@ -110,6 +110,13 @@ def test_the_next_command_has_its_names_quoted(demo: Workspace, run_main: RunMai
     assert done.out.endswith("next: python share_results.py --verify 'my results/b c.zip'\n")
 
 
+def test_a_bundle_beside_the_benches_is_written(demo: Workspace, run_main: RunMain) -> None:
+    settings = "--setting-file", demo.root / "config/demo/judge_config.yaml"
+    os.chdir(demo.root / "data")
+    run_main("share_results.py", *DEMO[:2], *settings, "--data-dir", ".", "--bundle", "new.zip")
+    assert (demo.root / "data/new.zip").read_bytes() == (demo.root / "demo.zip").read_bytes()
+
+
 def test_a_pipe_without_a_writer_is_refused_at_once(demo: Workspace, run_main: RunMain) -> None:
     os.mkfifo(demo.root / "pipe")
     err = run_main("share_results.py", "--verify", "pipe", check=2).err
@@ -447,10 +454,10 @@ def test_who_unpacks_a_bundle_judges_by_the_same_rules(
         ((*DEMO, "--site", "s", "--force"), "--force: is for --bundle only."),
         ((*DEMO, "--bundle", "-"), "--bundle -: is no file. Name one, such as bundle.zip."),
         ((*DEMO, "--bundle", "/dev/null", "--force"), "--bundle /dev/null: is no file. Name one"),
-        ((*DEMO, "--bundle", "data/x.zip"), "data/x.zip: is in the folder of benches, data. Name"),
+        ((*DEMO, "--bundle", "data/demo-v0.1/x/y.zip"), "x/y.zip: is in the folder of a bench"),
         (
             (*DEMO, "--bundle", "data/demo-v0.1/question.jsonl", "--force"),
-            "question.jsonl: is in the folder of benches, data. Name another place.",
+            "question.jsonl: is in the folder of a bench, data/demo-v0.1. Name another place.",
         ),
         (("--verify", "/dev/zero"), "/dev/zero: is no regular file. Name a bundle, a zip file."),
         (("--verify", "config"), "config: is no regular file. Name a bundle, a zip file."),

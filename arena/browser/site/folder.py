@@ -48,7 +48,7 @@ def check_target(target: Path, data_dir: Path | None = None) -> None:
     If a run was killed as it swapped, the old site is put back first. What it left is removed.
     """
     if data_dir:
-        check_outside(target, data_dir)
+        check_outside(target, data_dir, "the folder of benches")
     place = Path(os.path.abspath(target))
 
     def rescue(leftover: Path) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path, PureWindowsPath
 from arena.base.errors import InputError, OutputError, one_line, reworded
 from arena.base.folders.scratch import remove_leftovers, scratch_folder
 from arena.base.jsonl import is_stream, write_lines
-from arena.bench.paths import check_outside
+from arena.bench.paths import benches, check_outside
 from arena.datasets.sharing.contents import (
     ABOUT,
     BOARDS,
@@ -49,7 +49,9 @@ def write_bundle(options: BundleOptions, target: Path, *, force: bool = False) -
     """
     if is_stream(target):
         raise InputError(f"--bundle {target}: is no file. Name one, such as bundle.zip.")
-    check_outside(target, options.bench.data_dir)
+    for bench in benches(options.bench.data_dir):
+        if bench.questions.exists():
+            check_outside(target, bench.folder, "the folder of a bench")
     if target.exists() and not force:
         raise InputError(f"{target}: exists. Replace it with --force, or use another name.")
     files = bundle_files(options)
