@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import RunMain, Workspace
+from conftest import JUDGE_PROMPT, RunMain, Workspace
 from spoiled_bench import (
     IDS,
     forget_a_game,
@@ -187,3 +187,33 @@ def test_settings_may_be_a_judge_setting_file(
         err = run_main("check_bench.py", *flags, path, check=2).err
         assert words in err
         assert len(err.splitlines()) == 1
+
+
+def test_a_changed_reference_answer_is_found(healthy: Workspace, run_main: RunMain) -> None:
+    path = healthy.data / "reference_answer/ref.jsonl"
+    healthy.write(path, records := healthy.answers("base"))
+    template = [f"{JUDGE_PROMPT}\n{{ref_answer_1}}"]
+    config(healthy, reference=True, ref_model="ref", prompt_template=template)
+    run_main("gen_judgment.py", "--stale", "redo")
+    assert found(healthy, run_main, 0) == []
+    records[3]["choices"][0]["turns"][0]["content"] = "Another reference"
+    healthy.write(path, records)
+    (finding,) = found(healthy, run_main, 1)
+    assert (finding["problem"], finding["examples"]) == ("judgments of earlier answers", ["q4"])
+    mend(finding, run_main)
+    assert found(healthy, run_main, 0) == []
+    path.unlink()
+    assert found(healthy, run_main, 0) == []  # nothing is known without them
+
+
+def test_a_folder_of_settings_may_have_the_endpoints_alone(
+    healthy: Workspace, run_main: RunMain
+) -> None:
+    (healthy.root / "mine").mkdir()
+    (healthy.root / "config/api_config.yaml").rename(healthy.root / "mine/api_config.yaml")
+    judgments_of(healthy, lambda r: r[1:])
+    flags = ("--bench-name", healthy.name, "--json", "-", "--settings", "mine")
+    (finding,) = json.loads(run_main("check_bench.py", *flags, check=1).out)["findings"]
+    assert "--endpoint-file mine/api_config.yaml" in finding["mend"]
+    mend(finding, run_main)
+    run_main("check_bench.py", *flags)
