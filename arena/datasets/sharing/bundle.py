@@ -137,13 +137,14 @@ def read_bundle(path: Path) -> tuple[dict[str, bytes], list[str]]:
     except (*DAMAGED, NotImplementedError) as error:
         reason = getattr(error, "strerror", None) or "not a zip file, or a damaged one"
         raise InputError(f"{path}: {reason}. Get the bundle again.") from None
-    files, problems = dict[str, bytes](), list[str]()
+    files, problems, odd = dict[str, bytes](), list[str](), list[str]()
     with archive:
         infos = archive.infolist()
         if sum(info.file_size for info in infos) > LARGEST:
             raise InputError(too_large)
         for info in infos:
-            problem = entry_problem(info)
+            problem = None if is_safe_name(info) else "not a name of a file in a bundle"
+            odd += [] if is_as_written(info) or problem else [info.filename]
             if problem is None and info.filename in files:
                 problem = "is there twice"
             if problem is None:
@@ -154,19 +155,31 @@ def read_bundle(path: Path) -> tuple[dict[str, bytes], list[str]]:
             if problem:
                 problems.append(f"{info.filename}: {problem}")
     problems += sum_problems(files, problems)
+    problems += packed_again(path, odd, len(files))
     if sealed(packed) != packed and not problems:
         problems.append(f"{path.name}: was changed, but in none of its files")
     return files, list(map(one_line, problems))
 
 
-def entry_problem(info: zipfile.ZipInfo) -> str | None:
-    """Return what is wrong with an entry of a zip file, None if it is as `write_bundle` writes."""
+def packed_again(path: Path, odd: list[str], files: int) -> Iterator[str]:
+    """Yield which entries of a zip file have other fields than a bundle, in a line if all have."""
+    if odd and len(odd) == files:
+        yield f"{path.name}: was packed again by another program"
+        return
+    yield from (f"{name}: its entry in the zip file is not as it was written" for name in odd)
+
+
+def is_safe_name(info: zipfile.ZipInfo) -> bool:
+    """Whether an entry of a zip file has a name that stays in the bundle's folder."""
     name = PureWindowsPath(info.filename)
-    if name.anchor or ".." in name.parts or "\\" in info.filename or info.is_dir():
-        return "not a name of a file in a bundle"
-    if info.external_attr != MODE or info.comment or info.extra or info.date_time != EPOCH:
-        return "its entry in the zip file is not as it was written"
-    return None
+    outside = name.anchor or ".." in name.parts or "\\" in info.filename
+    return not (outside or info.is_dir())
+
+
+def is_as_written(info: zipfile.ZipInfo) -> bool:
+    """Whether the fields of an entry are those that `write_bundle` writes."""
+    changed = info.external_attr != MODE or info.comment or info.extra
+    return not changed and info.date_time == EPOCH
 
 
 def sum_problems(files: Mapping[str, bytes], known: list[str]) -> Iterator[str]:
