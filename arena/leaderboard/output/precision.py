@@ -67,6 +67,16 @@ class Precision:
             return None
         return planning.smallest_difference(self.spreads.paired, self.questions)
 
+    def planned_text(self, wanted: float | None) -> str:
+        """Return `text` for judgments that are to be made, with the spread of earlier ones."""
+        if not self.spreads:
+            return "The first grades will show how precise these questions are."
+        text = self.text(wanted)
+        if self.measured:
+            text += f" This is the spread of earlier judgments, {self.spreads.single:.3g}"
+            text += "." if self.graded else " points."
+        return text
+
     def text(self, wanted: float | None = None) -> str:
         """Return a line on what the questions give, and on how many a wanted half-width needs. It
         is empty if nothing is known of enough questions.
@@ -242,25 +252,15 @@ def planned_lines(planned: Planned, wanted: float | None = None) -> Iterator[str
         else:
             spreads = data_spreads(data)
         estimator = selection.estimator if planned.config.pairwise else GRADES
-        precision = Precision.of(number, spreads, estimator)
-        text = "The first grades will show how precise these questions are."
-        if precision.spreads:
-            text = precision.text(wanted)
-            if precision.measured:
-                text += f" This is the spread of earlier judgments, {precision.spreads.single:.3g}"
-                text += "." if precision.graded else " points."
+        text = Precision.of(number, spreads, estimator).planned_text(wanted)
         name = one_line(", ".join(selection.categories))
         yield f"{name}: {text}" if name else text
 
 
 def pairs_line(planned: Planned, wanted: float | None) -> str:
     """Return a line on the precision of the only board of pairs."""
-    number, known = len(planned.chosen), None
+    known = None
     with contextlib.suppress(InputError):  # no judgments that make a board
         known = board_precision(build_board(planned.boards()))
-    precision = Precision.of(number, known.spreads if known else None, BRADLEY_TERRY)
-    measured = bool(known and known.measured)
-    text = replace(precision, measured=measured).text(wanted)
-    if known and known.spreads and measured:
-        text += f" This is the spread of earlier judgments, {known.spreads.single:.3g} points."
-    return text
+    spreads = known.spreads if known and known.measured else None
+    return Precision.of(len(planned.chosen), spreads, BRADLEY_TERRY).planned_text(wanted)
