@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +82,7 @@ def choose(
     judge = wanted_judge if wanted_judge in judges else _usual_judge(bench, judges)
     given = [baseline] if baseline else []
     library = Library(bench, baseline_rule(bench, config, given), None if given else config)
-    assume_baseline(library, judge)
+    library = with_assumed_baseline(library, judge)
     if baseline and baseline not in (models := set(model_names(bench.answers))):
         entries = (entry for name in judges for entry in library.judgments(name))
         models.update(entry.baseline for entry in entries if entry.named)
@@ -91,21 +92,33 @@ def choose(
     return Chosen(library, judge, wanted_bench, wanted_judge)
 
 
-def assume_baseline(library: Library, judge: str) -> None:
-    """Let the only model with answers that a judge has not judged stand in as the baseline, if
-    judgments name none and no rule knows one.
+NAMED = re.compile(rb'"baseline"\s*:\s*"[^"]')
+
+
+def names_baselines(path: Path) -> bool:
+    """Whether each line of a file of judgments has the name of a baseline in it."""
+    with contextlib.suppress(OSError), path.open("rb") as lines:
+        return all(map(NAMED.search, lines))
+    return False
+
+
+def with_assumed_baseline(library: Library, judge: str) -> Library:
+    """Return the library in which the only model with answers that a judge has not judged stands in
+    as the baseline, if judgments name none and no rule knows one.
     """
     bench, rule = library.bench, library.rule
-    judged = set(model_names(bench.judgments(judge))) if judge else set()
-    others = [name for name in model_names(bench.answers) if name not in judged]
+    judged = model_names(bench.judgments(judge)) if judge else []
+    others = set(model_names(bench.answers)).difference(judged)
     if rule.default is not None or not judged or len(others) != 1:
-        return
+        return library
+    # Searched before they are decoded, which takes a second of a large bench.
+    if all(names_baselines(bench.judgment_file(judge, model)) for model in judged):
+        return library
     if all(entry.named for entry in library.judgments(judge) if entry.pairwise):
-        return
-    library.assumed = others[0]
-    known = {category: name or others[0] for category, name in rule.by_category.items()}
-    library.rule = BaselineRule(known, others[0])
-    library.forget()
+        return library
+    (assumed,) = others
+    known = {category: name or assumed for category, name in rule.by_category.items()}
+    return Library(bench, BaselineRule(known, assumed), library.config, assumed)
 
 
 def _usual_judge(bench: Bench, judges: Iterable[str]) -> str:

@@ -45,11 +45,6 @@ class FileCache(Generic[Value]):
         self._values: dict[Path, tuple[Hashable, Value]] = {}
         self._lock = threading.Lock()
 
-    def forget(self) -> None:
-        """Read all files again when they are next needed."""
-        with self._lock:
-            self._values.clear()
-
     def __getitem__(self, path: Path | None) -> Value:
         """Return the contents of a file as it is now."""
         status = stamp_of(path) if path is not None else None

@@ -75,14 +75,20 @@ def until_changed(function: Function) -> Function:
 
 
 class Library:
-    """A bench as it is on the disk, and the baselines of its judgments and boards."""
+    """A bench as it is on the disk, and the baselines of its judgments and boards.
+
+    `assumed`: the baseline of the rule that stands in because nothing names one.
+    """
 
     def __init__(
-        self, bench: Bench, rule: BaselineRule | None = None, config: JudgeConfig | None = None
+        self,
+        bench: Bench,
+        rule: BaselineRule | None = None,
+        config: JudgeConfig | None = None,
+        assumed: str = "",
     ) -> None:
-        self.bench, self.config = bench, config
+        self.bench, self.config, self.assumed = bench, config, assumed
         self.rule = rule or BaselineRule({}, None)
-        self.assumed = ""  # the baseline that stands in because nothing names one
         self.places = FileCache(index.answer_places, dict[str, Place]())
         self._names: dict[Path, tuple[str, str]] = {}  # the judge and the model of files
         self._entries = FileCache(
@@ -98,10 +104,6 @@ class Library:
         self._answer_texts = FileCache(index.answer_texts, Texts(()))
         self._judgment_texts = FileCache(index.judgment_texts, Texts(()))
         self._questions = FileCache(index.questions_of, Questions({}))
-
-    def forget(self) -> None:
-        """Index the judgments again, by another rule."""
-        self._entries.forget()
 
     # Names
 

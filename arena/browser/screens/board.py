@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from arena.base.errors import InputError
 from arena.bench.answer_style import FEATURES
-from arena.bench.provenance import RefusedJudgments
 from arena.browser.html.board_page import board_html, judges_html
 from arena.browser.html.judgment_page import address_html, notice
 from arena.browser.library import Filters, Library
@@ -40,8 +39,7 @@ def board_screen(library: Library, filters: Filters, control: Collection[str] = 
         shown = boards(library, filters, control)
         tables = [board_html(board, lines, headed=len(shown) > 1) for board, lines in shown]
     except InputError as error:
-        reason = error.problem if isinstance(error, RefusedJudgments) else str(error)
-        tables = [notice("There is no leaderboard.", *without_flags(reason))]
+        tables = [notice("There is no leaderboard.", *without_flags(str(error)))]
         if judge and not board_baselines(library, judge) and compares(library, judge):
             tables.append(notice("Choose a baseline above."))
     return BoardScreen(

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
 from arena.base.errors import InputError
-from arena.bench.provenance import RefusedJudgments
 from arena.browser.html.board_page import clusters_html
 from arena.browser.html.judgment_page import address_html, notice
 from arena.browser.library import Filters, Library
@@ -71,8 +70,7 @@ def cluster_screen(library: Library, choice: ClusterChoice) -> ClusterScreen:
             raise InputError(f"{library.bench.folder} has no judgments yet")
         table = cluster_table(library, judge, baseline, by)
     except InputError as error:
-        reason = error.problem if isinstance(error, RefusedJudgments) else str(error)
-        shown = notice("There are no scores by cluster.", *without_flags(reason))
+        shown = notice("There are no scores by cluster.", *without_flags(str(error)))
         return ClusterScreen(choice, offers, *about, shown)
     models = table.rated
     for name in (choice.model, choice.beside):
