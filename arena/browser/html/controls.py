@@ -1,0 +1,75 @@
+"""The choices of a view as native fields and links: every view is the query of an address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from urllib.parse import urlencode
+
+from arena.browser.html.markdown import plain
+
+Query = Mapping[str, str]
+
+
+def link(query: Query) -> str:
+    """Return the address of a view, relative to the page and without empty values."""
+    return "?" + urlencode({key: v for key, v in query.items() if v}, errors="replace")
+
+
+def view_link(
+    query: Query, words: str, *, title: str = "", style: str = "", state: str = ""
+) -> str:
+    """Return a link that opens a view in the page. `words` is HTML. `state`: further attributes."""
+    about = f' title="{plain(title)}"' if title else ""
+    classes = f' class="{style}"' if style else ""
+    return f'<a href="{plain(link(query))}"{classes}{about}{state and f" {state}"}>{words}</a>'
+
+
+def choices_form(fields: Iterable[str], kept: Query) -> str:
+    """Return a form whose values are the next view, as soon as one is changed. `kept`: the values of
+    the view that no field has.
+    """
+    hidden = "".join(
+        f'<input type="hidden" name="{name}" value="{plain(value)}">'
+        for name, value in kept.items()
+        if value
+    )
+    return f'<form class="filters">{hidden}{"".join(fields)}</form>'
+
+
+def select(
+    name: str,
+    label: str,
+    choices: Iterable[str | tuple[str, str]],
+    chosen: str,
+    *,
+    nothing: str = "",
+    is_filter: bool = True,
+) -> str:
+    """Return a field to choose one of several values, which are names, or names with words.
+
+    `nothing`: the words of no choice, "" if one must be chosen. `is_filter`: a choice is marked.
+    """
+    pairs = [("", nothing)] if nothing else []
+    pairs += [(one, one) if isinstance(one, str) else one for one in choices]
+    options = "".join(
+        f'<option value="{plain(value)}"{" selected" if value == chosen else ""}>'
+        f"{plain(words)}</option>"
+        for value, words in pairs
+    )
+    style = ' class="set"' if chosen and nothing and is_filter else ""
+    field = f'<select name="{name}"{style}>{options}</select>'
+    return f"<label><span>{plain(label)}</span>{field}</label>"
+
+
+def switch(name: str, label: str, *, on: bool, value: str = "1") -> str:
+    """Return a field that is on or off. Several of one name add their values up."""
+    checked = " checked" if on else ""
+    field = f'<input type="checkbox" name="{name}" value="{plain(value)}"{checked}>'
+    return f'<label class="switch">{field}<span>{plain(label)}</span></label>'
+
+
+def search(name: str, label: str, text: str, hint: str) -> str:
+    """Return a field for words, which are sought when Enter is pressed or the field is left."""
+    style = ' class="set"' if text else ""
+    field = f'<input type="search" name="{name}" value="{plain(text)}" placeholder="{hint}"{style}>'
+    return f"<label><span>{plain(label)}</span>{field}</label>"

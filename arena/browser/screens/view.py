@@ -1,0 +1,25 @@
+"""A view of the page: what each tab gives for the query of an address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from arena.browser.html.controls import Query
+from arena.browser.library import Library
+
+
+@dataclass(frozen=True)
+class View:
+    """What is shown for a query.
+
+    `query`: the same view in full, without what does not exist: the page's address. `parts`: HTML by
+    the id of the element that it fills, in their order. `said`: a sentence for those who listen.
+    """
+
+    query: Query
+    parts: Mapping[str, str]
+    said: str
+
+
+Tab = Callable[[Library, Query], View]
