@@ -25,8 +25,9 @@ def view_link(
 
 
 def choices_form(fields: Iterable[str], kept: Query) -> str:
-    """Return a form whose values are the next view, as soon as one is changed. `kept`: the values of
-    the view that no field has.
+    """Return a form whose values are the next view, as soon as one is changed.
+
+    `kept`: the values of the view that no field has.
     """
     hidden = "".join(
         f'<input type="hidden" name="{name}" value="{plain(value)}">'

@@ -13,8 +13,8 @@ from arena.browser.library import Library
 class View:
     """What is shown for a query.
 
-    `query`: the same view in full, without what does not exist: the page's address. `parts`: HTML by
-    the id of the element that it fills, in their order. `said`: a sentence for those who listen.
+    `query`: the same view in full, without what does not exist: the page's address. `parts`: HTML
+    by the id of the element that it fills, in order. `said`: a sentence for those who listen.
     """
 
     query: Query
