@@ -5,8 +5,8 @@
     python benchmarks/bench_browser.py --models 6 --questions 50
 
 Answers have 2 kB, a judgment holds the prompts and explanations of both games. Ready is the time
-from the start of the process to the first page it serves; the callbacks are called over HTTP, as
-the page calls them, and timed from the request to the last byte of the result.
+from the start of the process to the first page it serves. Views are asked for over HTTP, as the
+page asks for them, and timed from the request to the last byte.
 """
 
 from __future__ import annotations
@@ -22,16 +22,21 @@ import sys
 import tempfile
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 REPO = Path(__file__).resolve().parent.parent
 JUDGE, BASELINE = "synthetic-judge", "model-000"
 LABELS = ("A>>B", "A>B", "A=B", "B>A", "B>>A", None)
-TARGETS = {"ready": 8.0, "next question": 0.5, "memory": 1500.0}
+TARGETS = {
+    **{"ready": 5.0, "next question": 0.15, "all models, next question": 0.15, "filter": 0.3},
+    **{"search": 1.0, "next question meanwhile": 0.5, "memory": 500.0, "more after": 50.0},
+}
 
 
 # The bench
@@ -109,54 +114,26 @@ def judgment(
 # The process
 
 
-@dataclass
+@dataclass(frozen=True)
 class Page:
-    """The page as a browser calls it: its callbacks by the field or event that starts them."""
+    """The page as a browser asks for it."""
 
     url: str
-    config: dict[str, Any] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.config = json.loads(self._get("config"))
+    def get(self, path: str) -> bytes:
+        with urllib.request.urlopen(self.url + path, timeout=120) as reply:
+            return bytes(reply.read())
 
-    def call(self, field_label: str, event: str, *values: Any) -> float:
-        """Call the callback of a field's event, and return the seconds it took."""
-        number, inputs = self._callback(field_label, event)
-        body = {
-            "data": [*values, *[None] * (inputs - len(values))],
-            "fn_index": number,
-            "session_hash": "bench",
-        }
+    def ask(self, **query: str) -> float:
+        """Ask for a view, and return the seconds it took."""
         start = time.perf_counter()
-        request = urllib.request.Request(
-            f"{self.url}gradio_api/queue/join",
-            json.dumps(body).encode(),
-            {"Content-Type": "application/json"},
-        )
-        urllib.request.urlopen(request, timeout=120).read()
-        with urllib.request.urlopen(
-            f"{self.url}gradio_api/queue/data?session_hash=bench", timeout=120
-        ) as stream:
-            for line in stream:
-                if b"process_completed" in line:
-                    assert json.loads(line[5:])["success"], line[:2000]
-                    break
+        json.loads(self.get(f"view?{urllib.parse.urlencode(query)}"))
         return time.perf_counter() - start
 
-    def _callback(self, label: str, event: str) -> tuple[int, int]:
-        names = {
-            component["id"]: component["props"].get("label") or component["props"].get("value")
-            for component in self.config["components"]
-        }
-        for dependency in self.config["dependencies"]:
-            for target, name in dependency["targets"]:
-                if name == event and (not label or names.get(target) == label):
-                    return dependency["id"], len(dependency["inputs"])
-        raise LookupError(f"{label} {event}")
-
-    def _get(self, path: str) -> bytes:
-        with urllib.request.urlopen(self.url + path, timeout=10) as reply:
-            return bytes(reply.read())
+    def visit(self) -> None:
+        """Load the page as a reader does who opens it and leaves."""
+        for path in ("", "config", "view?"):
+            self.get(path)
 
 
 def free_port() -> int:
@@ -181,23 +158,33 @@ def processor_seconds(process: subprocess.Popen[bytes]) -> float:
     return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def peak_megabytes(process: subprocess.Popen[bytes]) -> float:
+def megabytes(process: subprocess.Popen[bytes], kind: str) -> float:
+    """Return the memory of a process in MB: VmHWM is its peak, VmRSS what it has now."""
     status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
-    match = re.search(r"VmHWM:\s+(\d+) kB", status)
+    match = re.search(rf"{kind}:\s+(\d+) kB", status)
     return int(match[1]) / 1024 if match else float("nan")
 
 
-WHERE = (None, 0, False)  # the place, which the session holds; the game; not as written
-STEP = (*WHERE, 1)
-OPENED = "an address"
+MODEL = {"tab": "judgments", "judge": JUDGE, "model": "model-001"}
+ALL = {"tab": "judgments", "judge": JUDGE}
 
 
-def chosen(model: str = "", show: str = "", order: str = "", text: str = "") -> tuple[object, ...]:
-    """Return what the page sends when filters have changed."""
-    return (*WHERE, JUDGE, model, "", "", show, order, text)
+def steps(page: Page, query: dict[str, str]) -> float:
+    """Return the seconds that the slowest of ten steps takes."""
+    return max(page.ask(**query, step=str(step)) for step in range(1, 11))
 
 
-def measure(data_dir: Path) -> Iterator[tuple[str, float]]:
+def beside(page: Page, searched: dict[str, str]) -> tuple[float, float]:
+    """Return the seconds of a search, and of the slowest step that is asked for meanwhile."""
+    with ThreadPoolExecutor(1) as pool:
+        search = pool.submit(page.ask, **searched)
+        slowest = steps(page, MODEL)
+        while not search.done():
+            slowest = max(slowest, page.ask(**MODEL, step="3"))
+        return search.result(), slowest
+
+
+def measure(data_dir: Path, visits: int) -> Iterator[tuple[str, float]]:
     """Start the browser, use it, and yield what each step took."""
     port = free_port()
     url = f"http://127.0.0.1:{port}/"
@@ -205,30 +192,33 @@ def measure(data_dir: Path) -> Iterator[tuple[str, float]]:
     command = [sys.executable, str(REPO / "qa_browser.py"), "--data-dir", str(data_dir)]
     command += ["--bench-name", "synthetic", "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    page = Page(url)
     try:
         wait_until_ready(url, process)
         yield "ready", time.perf_counter() - start
         yield "ready, processor time", processor_seconds(process)
-        page = Page(url)
-        yield "open the page", page.call("", "load")
-        yield "next question", max(page.call("Next", "click", *STEP) for _ in range(10))
-        yield "choose another model", page.call("Model", "blur", *chosen(model="model-002"))
-        yield "all models, first time", page.call("Model", "blur", *chosen())
-        yield (
-            "all models, next question",
-            max(page.call("Next", "click", *STEP) for _ in range(10)),
-        )
-        filtered = chosen(show="games disagree")
-        yield "games that disagree", page.call("Verdict", "blur", *filtered)
-        longest = chosen(order="longest answers first")
-        yield "longest first, first time", page.call("Order", "blur", *longest)
-        yield "search, first time", page.call("Search (Enter)", "submit", *chosen(text="abc d"))
-        yield "search, again", page.call("Search (Enter)", "submit", *chosen(text="dcb a"))
-        yield "leaderboard, first time", page.call("Leaderboard", "select", OPENED)
-        style = (None, ["length", "markdown"], JUDGE, "", "")
-        yield "leaderboard, style control", page.call("Control for style", "input", *style)
-        yield "judges, first time", page.call("Judges", "select", OPENED)
-        yield "memory", peak_megabytes(process)
+        yield "open the page", page.ask()
+        yield "next question", steps(page, MODEL)
+        yield "choose another model", page.ask(**MODEL | {"model": "model-002"})
+        yield "all models, first time", page.ask(**ALL)
+        yield "all models, next question", steps(page, ALL)
+        yield "filter", page.ask(**ALL, show="games disagree")
+        yield "filter by outcome", page.ask(**ALL, outcome="lost,split")
+        yield "longest first, first time", page.ask(**ALL, order="longest answers first")
+        search, step = beside(page, {**ALL, "text": "abc d"})
+        yield "search", search
+        yield "next question meanwhile", step
+        yield "search, again", page.ask(**ALL, text="dcb a")
+        yield "leaderboard, first time", page.ask(tab="leaderboard")
+        yield "leaderboard, style control", page.ask(tab="leaderboard", control="length markdown")
+        yield "clusters, first time", page.ask(tab="clusters")
+        yield "judges, first time", page.ask(tab="judges")
+        yield "memory", megabytes(process, "VmHWM")
+        page.visit()
+        before = megabytes(process, "VmRSS")
+        for _ in range(visits):
+            page.visit()
+        yield f"more after {visits:,} visits", megabytes(process, "VmRSS") - before
     finally:
         process.terminate()
         process.wait()
@@ -240,6 +230,7 @@ def main() -> int:
     )
     parser.add_argument("--models", type=int, default=60)
     parser.add_argument("--questions", type=int, default=500)
+    parser.add_argument("--visits", type=int, default=2000)
     parser.add_argument("--strict", action="store_true", help="fail where a target is missed")
     args = parser.parse_args()
     missed = 0
@@ -247,9 +238,9 @@ def main() -> int:
         size = make_bench(Path(folder) / "synthetic", args.models, args.questions)
         print(f"{os.cpu_count()} cores, load before: {os.getloadavg()[0]:.1f}")
         print(f"{args.models} models x {args.questions} questions, {size / 1e6:.0f} MB")
-        for name, value in measure(Path(folder)):
-            unit = "MB" if name == "memory" else "s"
-            target = TARGETS.get(name)
+        for name, value in measure(Path(folder), args.visits):
+            unit = "MB" if name == "memory" or name.startswith("more") else "s"
+            target = TARGETS.get("more after" if name.startswith("more") else name)
             verdict = ""
             if target is not None:
                 missed += value > target

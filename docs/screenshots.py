@@ -31,11 +31,6 @@ TABS = {  # what is opened, what to wait for, and the height of the picture
     "clusters": ("?tab=clusters&judge=smollm2-judge&model=smollm2-hot", ".numbers svg", 410),
     "judges": ("?tab=judges", ".judges table", 385),
 }
-# No field is being filled, and none fades
-AT_REST = """() => ![...document.querySelectorAll("[data-testid=status-tracker]")].some(
-  one => one.checkVisibility({opacityProperty: true, visibilityProperty: true})
-    && !one.classList.contains("hide")
-)"""
 
 
 def pictures(browser: Browser, url: str) -> Iterator[tuple[str, bytes]]:
@@ -49,7 +44,6 @@ def pictures(browser: Browser, url: str) -> Iterator[tuple[str, bytes]]:
             )
             page.goto(url + query)
             page.locator(part).first.wait_for(state="attached")
-            page.wait_for_function(AT_REST)
             page.evaluate("document.fonts.ready.then(() => null)")
             yield f"browser-{tab}-{scheme}.png", page.screenshot(animations="disabled")
             page.close()

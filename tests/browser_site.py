@@ -64,7 +64,7 @@ class Site:
     def open(self, query: str = "") -> Page:
         """Open a view, and wait until it is filled in."""
         self.page.goto(self.url + query)
-        expect(self.page.locator(".address")).to_be_visible()
+        expect(self.page.locator("#tabs a[aria-current]")).to_be_visible()
         return self.page
 
     def show(self, query: str = "") -> Page:
@@ -85,11 +85,8 @@ class Site:
         return self.page
 
     def choose(self, label: str, name: str) -> None:
-        """Type into a dropdown and take what it offers."""
-        field = self.page.get_by_label(label, exact=True).locator("visible=true")
-        field.click()
-        field.fill(name)
-        self.page.get_by_role("option").filter(has_text=name).first.click()
+        """Choose what a field offers, by its words."""
+        self.page.get_by_label(label, exact=True).select_option(label=name)
 
     @contextlib.contextmanager
     def one_request(self) -> Iterator[None]:
@@ -108,7 +105,7 @@ class Site:
 
 
 def is_call(request: Request) -> bool:
-    return "/queue/join" in request.url
+    return "/view?" in request.url
 
 
 class Servers:

@@ -103,15 +103,26 @@ def report_access(host: str, share: bool, url: str | None, *, password: bool) ->
 # Requests
 
 _SERVED = re.compile(
-    r"HEAD /|POST /(login|gradio_api/(queue/join|cancel|reset))"
-    r"|GET /(|config|(assets|static)/.+|theme\.css|favicon\.ico|manifest\.json|robots\.txt"
-    r"|gradio_api/(queue/data|heartbeat/\w+|app_id|startup-events))"
+    r"HEAD /|POST /login"
+    r"|GET /(|view|config|(assets|static)/.+|theme\.css|favicon\.ico|manifest\.json|robots\.txt"
+    r"|gradio_api/(heartbeat/\w+|app_id|startup-events))"
 )
 _HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "x-dns-prefetch-control": "off",
 }
+
+
+# Gradio sets these for any page, and sends a reader's login along.
+_FOREIGN = ("access-control-allow-origin", "access-control-allow-credentials")
+
+
+def set_headers(headers: MutableHeaders) -> None:
+    """Add the headers of all answers, and remove those by which a foreign page could read one."""
+    headers.update(_HEADERS)
+    for name in _FOREIGN:
+        del headers[name]
 
 
 class PageGuard:
@@ -162,7 +173,7 @@ class PageGuard:
                     async with self.refusing:  # one guess of a password a second, whoever guesses
                         await asyncio.sleep(GUESS_SECONDS)
                 headers = MutableHeaders(scope=message)
-                headers.update(_HEADERS)
+                set_headers(headers)
                 if headers.get("content-type", "").startswith("text/html"):
                     page_start.update(message)
                     return

@@ -10,24 +10,21 @@ from starlette.middleware import Middleware
 
 from arena.browser.address import PageGuard, served_names, without_stub_files
 from arena.browser.defaults import Chosen
+from arena.browser.routes import Views, routes
 from arena.leaderboard.output.html import palette
 
 with without_stub_files():
     import gradio as gr
 
 # isort: split
-from arena.browser.page import THEME, Page
-from arena.browser.tabs.fields import STYLE
-
-SESSIONS = 200  # each visit has one, of 0.5 MB. One more takes the place of the oldest.
+from arena.browser.page import STYLE, THEME, page_of
 
 
 def serve(
     chosen: Chosen, host: str, port: int | None, share: bool, auth: tuple[str, str] | None
 ) -> tuple[gr.Blocks, str, str | None]:
     """Serve the page in the background. Return it with its address and its public one."""
-    page = Page(chosen).blocks
-    page.queue(default_concurrency_limit=4)
+    page = page_of(chosen.library.bench.name)
     middleware = Middleware(PageGuard, names=served_names(host), shared=share)
     with contextlib.redirect_stdout(io.StringIO()):  # Gradio's own lines
         _, url, public_url = page.launch(
@@ -41,9 +38,8 @@ def serve(
             run_history=False,
             ssr_mode=False,
             max_file_size=1,  # nothing is uploaded
-            state_session_capacity=SESSIONS,
             _frontend=False,  # else a busy machine that takes 3 s for the page does not serve it
-            app_kwargs={"middleware": [middleware]},
+            app_kwargs={"middleware": [middleware], "routes": routes(Views(chosen))},
             theme=THEME,
             css=palette(".dark { %s }"),
             css_paths=[STYLE],

@@ -6,7 +6,6 @@ import csv
 import html
 import io
 import re
-import urllib.parse
 from dataclasses import replace
 from typing import Any
 
@@ -33,12 +32,6 @@ def rows(screen: ClusterScreen) -> dict[str, list[str]]:
     lines = re.findall(r"<tr.*?</tr>", screen.table_html.partition("<tbody>")[2])
     cells = [[re.sub("<.*?>", "", c) for c in re.findall(r"<td.*?</td>", ln)] for ln in lines]
     return {html.unescape(name): values for name, *values in cells}
-
-
-def query_of(screen: ClusterScreen) -> dict[str, str]:
-    href = re.search(r'href="\?([^"]*)"', screen.address_html)
-    assert href
-    return dict(urllib.parse.parse_qsl(html.unescape(href[1])))
 
 
 def csv_rows(bench: Workspace, *arguments: object) -> list[dict[str, Any]]:
@@ -108,7 +101,7 @@ def test_orders(clustered: Workspace, library: Library) -> None:
     for order, names in orders.items():
         screen = cluster_screen(library, replace(first, sort=order))
         assert list(rows(screen)) == names
-        again = cluster_screen(library, ClusterChoice.of(query_of(screen)))
+        again = cluster_screen(library, ClusterChoice.of(screen.query))
         assert again == screen
     alone = cluster_screen(library, ClusterChoice("judge", model="m1", sort="beside"))
     assert list(rows(alone)) == weakest

@@ -20,10 +20,12 @@ from conftest import Workspace
 from arena.bench.paths import Bench
 from arena.bench.records import BaselineRule
 from arena.browser.defaults import choose
+from arena.browser.html.controls import link
 from arena.browser.html.judgment_list import PAGE
 from arena.browser.library import Filters, Library
-from arena.browser.screens.board import board_screen, judges_screen
-from arena.browser.screens.judgments import judgments_screen, open_link, picked_key, query_of
+from arena.browser.routes import query_of
+from arena.browser.screens.board import board_screen, judges_tab
+from arena.browser.screens.judgments import judgments_screen, open_link
 
 
 class Text(HTMLParser):
@@ -60,16 +62,6 @@ def library(bench: Workspace) -> Library:
 
 
 class TestBattles:
-    def test_without_a_link_the_first_model_is_open(self, library: Library) -> None:
-        tab, shown = open_link(library, "j", {})
-        assert (tab, shown.filters) == ("judgments", Filters(judge="j", model="m"))
-        assert shown.key == ("q1", "m", "base")
-        assert [title for title, _ in shown.questions] == [
-            "tests · First?",
-            "tests · Second?",
-            "tests · Third?",
-        ]
-
     def test_the_answers_stand_in_the_order_of_the_game(self, library: Library) -> None:
         first, second = (
             text_of(
@@ -139,8 +131,8 @@ class TestBattles:
         add_judgments(bench, [judgment("q1", "B>>A", "B>A")], judge="k")
         shown = judgments_screen(library, Filters(judge="j", model="m"), game=1).judgment_html
         assert "k : game 1 strong win · game 2 loss (for m)" in text_of(shown)
-        tab, there = open_link(library, "j", query_in(shown[shown.index('class="note"') :]))
-        assert (tab, there.filters.judge, there.game) == ("judgments", "k", 1)
+        there = open_link(library, query_in(shown[shown.index('class="note"') :]))
+        assert (there.filters.judge, there.game) == ("k", 1)
         assert there.key == ("q1", "m", "base")
 
     def test_long_texts_are_shown_in_part_with_a_way_to_all_of_them(
@@ -225,7 +217,7 @@ class TestBattles:
     def test_a_file_without_judgments_is_explained(self, bench: Workspace) -> None:
         bench.add_questions(1)
         bench.write(bench.data / "model_judgment" / "j" / "m.jsonl", b"")
-        shown = open_link(Library(Bench(bench.root / "data", bench.name)), "j", {})[1]
+        shown = open_link(Library(Bench(bench.root / "data", bench.name)), {"judge": "j"})
         for page in (shown.judgment_html, shown.list_html):
             assert "The files of j have no judgment that can be read" in text_of(page)
             assert "Take one back" not in page
@@ -246,32 +238,29 @@ class TestBattles:
         page = board_screen(library, Filters(judge="renamed")).table_html
         assert "by another judge" in text_of(page) and "--mixed" not in page
 
-    def test_a_judge_that_has_vanished_is_told_and_can_be_asked_for_once_more(
-        self, bench: Workspace, library: Library
-    ) -> None:
+    def test_a_judge_that_has_vanished_is_told(self, bench: Workspace, library: Library) -> None:
         add_judgments(bench, [judgment("q1", "A>B", "A>B")], judge="k")
         assert judgments_screen(library, Filters(judge="k")).offers["judge"] == ["j", "k"]
         shutil.rmtree(bench.data / "model_judgment" / "k")
         shown = judgments_screen(library, Filters(judge="k"))
-        assert (shown.filters.judge, shown.offers["judge"]) == ("j", ["j", "k"])
+        assert (shown.filters.judge, shown.offers["judge"]) == ("j", ["j"])
         words = "There are no judgments by k. These are by j."
         assert words in text_of(shown.judgment_html)
-        assert judgments_screen(library, shown.filters).offers["judge"] == ["j"]
         board = board_screen(library, Filters(judge="k"))
-        assert (board.filters.judge, board.offers["judge"]) == ("j", ["j", "k"])
+        assert (board.filters.judge, board.offers["judge"]) == ("j", ["j"])
         assert words in text_of(board.table_html)
 
     def test_no_battle_is_explained(self, library: Library) -> None:
         nothing = judgments_screen(library, Filters(judge="j", text="no such words"))
         assert 'No judgment has "no such words" in it.' in text_of(nothing.judgment_html)
-        assert nothing.questions == []
+        assert nothing.total == 0
 
     def test_a_bench_without_judgments_is_explained(self, bench: Workspace) -> None:
         bench.add_questions(1)
         empty = Library(Bench(bench.root / "data", bench.name))
-        assert "has no judgments yet" in text_of(open_link(empty, "", {})[1].judgment_html)
+        assert "has no judgments yet" in text_of(open_link(empty, {}).judgment_html)
         assert "no leaderboard" in board_screen(empty, Filters()).table_html
-        assert "no judgments yet" in judges_screen(empty)[0]
+        assert "no judgments yet" in judges_tab(empty, {}).parts["shown"]
 
     def test_a_record_without_a_baseline_says_so(self, bench: Workspace, library: Library) -> None:
         record = judgment("q1", "A>B", "A>B")
@@ -287,10 +276,10 @@ class TestBattles:
         add_judgments(bench, [judgment(q, "A=B", "A=B") for q in ids])
         library = Library(Bench(bench.root / "data", bench.name))
         first = judgments_screen(library, Filters(judge="j")).list_html
-        last = judgments_screen(library, Filters(judge="j"), position=PAGE + 5).list_html
+        last = judgments_screen(library, Filters(judge="j"), step=PAGE + 5).list_html
         assert first.count('class="row"') == PAGE
         assert last.count('class="row"') == 10
-        assert f'data-turn="{PAGE}"' in first
+        assert f"first={PAGE}" in first
         assert f"{PAGE + 1}–{PAGE + 10}" in text_of(last)
 
     def test_lone_surrogates_of_old_files_stop_nothing(self, bench: Workspace) -> None:
@@ -307,8 +296,7 @@ class TestBattles:
         for text in (
             shown.list_html,
             shown.judgment_html,
-            shown.address_html,
-            shown.questions[0][0],
+            link(shown.query),
         ):
             assert text.encode()
 
@@ -326,16 +314,17 @@ class TestLinks:
     def test_a_link_opens_the_view_that_it_was_taken_from(self, library: Library) -> None:
         filters = Filters(judge="j", show="tie", order="longest answers first", text="answers 2")
         taken = judgments_screen(library, filters, ("q2", "n", "base"), game=1)
-        tab, shown = open_link(library, "other", query_in(taken.address_html))
-        assert (tab, shown) == ("judgments", taken)
+        shown = open_link(library, query_of(link(taken.query)))
+        assert shown == taken
         assert shown.key == ("q2", "n", "base")
         assert shown.game == 1
 
     def test_names_that_are_not_there_are_left_out(self, library: Library) -> None:
         query = {name: "nonsense" for name in ("tab", "judge", "model", "baseline", "category")}
         query |= {"show": "nonsense", "order": "nonsense", "game": "nonsense"}
-        tab, shown = open_link(library, "j", query)
-        assert (tab, shown.filters, shown.game) == ("judgments", Filters(judge="j"), 0)
+        query |= {"step": "nonsense", "first": "nonsense"}
+        shown = open_link(library, query)
+        assert (shown.filters, shown.game, shown.position) == (Filters(judge="j"), 0, 0)
         told = text_of(shown.judgment_html)
         assert "There are no judgments by nonsense. These are by j." in told
         for what in ("model", "baseline", "category or cluster", "verdict", "order"):
@@ -351,14 +340,14 @@ class TestLinks:
         add_judgments(bench, records, judge=judge)
         library = choose(bench.root / "data", bench.name, judge, None, None).library
         taken = judgments_screen(library, Filters(judge=judge), ("q2", "org/m", "org/base"))
-        assert open_link(library, judge, query_in(taken.address_html)) == ("judgments", taken)
+        assert open_link(library, query_of(link(taken.query))) == taken
         board = board_screen(library, Filters(judge=judge))
-        assert 'data-model="org/m"' in board.table_html
-        assert query_in(board.address_html)["judge"] == judge
+        opened = open_link(library, query_in(board.table_html))
+        assert opened.filters == Filters(judge=judge, model="org/m")
 
     def test_a_battle_of_others_on_its_question_is_told(self, library: Library) -> None:
         query = {"question": "q2", "of": "m", "against": "nobody"}
-        shown = open_link(library, "j", query)[1]
+        shown = open_link(library, query)
         assert shown.key == ("q2", "m", "base")
         assert "The judgment of m against nobody is not in this list" in text_of(
             shown.judgment_html
@@ -376,18 +365,18 @@ class TestLinks:
         assert "There is no baseline nobody here" in told
 
     def test_a_battle_that_is_not_there_is_named(self, library: Library) -> None:
-        shown = open_link(library, "j", {"question": "q9"})[1]
+        shown = open_link(library, {"question": "q9"})
         assert "There is no question q9 here" in text_of(shown.judgment_html)
 
     def test_the_other_tabs_have_links_too(self, library: Library) -> None:
         board = board_screen(library, Filters(judge="j", baseline="base", category="tests"))
-        assert query_in(board.address_html) == {
+        assert board.query == {
             "tab": "leaderboard",
             "judge": "j",
             "category": "tests",
             "baseline": "base",
         }
-        assert query_in(judges_screen(library)[1]) == {"tab": "judges"}
+        assert judges_tab(library, {}).query == {"tab": "judges"}
 
 
 class TestBoard:
@@ -398,7 +387,7 @@ class TestBoard:
         records = [judgment(f"q{i}", *labels[m], model=m) for i in (1, 2, 3) for m in labels]
         add_judgments(bench, records)
         page = board_screen(library, Filters(judge="j")).table_html
-        assert re.findall(r'<tr [^>]*data-model="(.)"', page) == ["n", "m"]
+        assert re.findall(r'<a href="[^"]*model=(.)"', page) == ["n", "m"]
         assert 'title="base is the baseline"' in page
         places = re.findall(r'class="score" cx="([\d.]+)%"', page)
         assert list(map(float, places)) == sorted(map(float, places), reverse=True)
@@ -433,14 +422,14 @@ class TestBoard:
 class TestJudges:
     def test_shares_and_agreement_are_told(self, bench: Workspace, library: Library) -> None:
         add_judgments(bench, [judgment("q1", "A>>B", "A>B", judge="k")], judge="k")
-        page = text_of(judges_screen(library)[0])
+        page = text_of(judges_tab(library, {}).parts["shown"])
         assert re.search(r"same label, % .*j, k \d+ 100\.0 ", page)
         assert "A>>B: A is much better, A>B: A is slightly better, A=B: a tie," in page
 
     def test_grades_have_a_table_of_their_own(self, bench: Workspace) -> None:
         bench.add_questions(2)
         add_judgments(bench, [judgment("q1", 7), judgment("q2", 8)])
-        page = judges_screen(Library(Bench(bench.root / "data", bench.name)))[0]
+        page = judges_tab(Library(Bench(bench.root / "data", bench.name)), {}).parts["shown"]
         assert "Grades of single answers" in page
         assert "7.50" in page
         assert "What each judge says" not in page
@@ -457,24 +446,26 @@ class TestScreens:
     ) -> None:
         add_judgments(bench, [judgment("q1", "A=B", "A=B")])
         taken = judgments_screen(library, Filters(judge="j"), as_written=True)
-        (query,) = re.findall('href="(.*?)"', taken.address_html)
-        assert open_link(library, "j", query_of(html.unescape(query))) == ("judgments", taken)
+        assert open_link(library, query_of(link(taken.query))) == taken
 
-    def test_a_row_that_is_clicked_is_that_of_the_list_it_was_in(
-        self, bench: Workspace, library: Library
-    ) -> None:
+    def test_a_row_is_a_link_that_keeps_the_list(self, bench: Workspace, library: Library) -> None:
         add_judgments(bench, [judgment("q1", "A=B"), judgment("q2", "A>B"), judgment("q3", "A=B")])
-        assert picked_key(library, "?judge=j&show=tie", 1) == ("q3", "m", "base")
-        assert picked_key(library, "?judge=j", 1) == ("q2", "m", "base")
-        assert picked_key(library, "?judge=j&show=tie", 2) == ("", "", "")
+        shown = judgments_screen(library, Filters(judge="j", show="tie"), game=1, as_written=True)
+        row = shown.list_html[shown.list_html.index('data-row="1"') - 300 :]
+        there = open_link(library, query_in(row[row.rindex("<a", 0, row.index('data-row="1"')) :]))
+        assert there.key == ("q3", "m", "base")
+        assert (there.filters, there.game, there.as_written) == (shown.filters, 1, True)
 
     def test_the_ends_of_the_list_are_known(self, bench: Workspace, library: Library) -> None:
         add_judgments(bench, [judgment("q1", "A=B"), judgment("q2", "A>B"), judgment("q3", "A=B")])
-        shown = [judgments_screen(library, Filters(judge="j"), position=i) for i in range(3)]
-        assert [one.is_first for one in shown] == [True, False, False]
-        assert [one.is_last for one in shown] == [False, False, True]
+        ends = {"q1": ["previous"], "q2": [], "q3": ["next"]}
+        for question, ended in ends.items():
+            bar = judgments_screen(library, Filters(judge="j"), (question, "", "")).view()
+            assert re.findall(r'id="(\w+)" aria-disabled', bar.parts["shown"]) == ended
         nothing = judgments_screen(library, Filters(judge="j", text="no such words"))
-        assert (nothing.is_first, nothing.is_last, nothing.pairwise) == (True, True, False)
+        bar = nothing.view().parts["shown"]
+        assert re.findall(r'id="(\w+)" aria-disabled', bar) == ["previous", "next"]
+        assert 'id="game"' not in bar
 
     @pytest.mark.parametrize(
         ("filters", "words"),
@@ -534,19 +525,17 @@ class TestScreens:
         chosen = judgments_screen(library, Filters(judge="j", baseline="base"))
         assert chosen.key == ("q1", "m", "base")
         assert "base stands in for it." in text_of(chosen.judgment_html)
-        assert open_link(library, "j", query_in(chosen.address_html)) == ("judgments", chosen)
-        assert (
-            'data-model="m"'
-            in board_screen(library, Filters(judge="j", baseline="base")).table_html
-        )
+        assert open_link(library, query_of(link(chosen.query))) == chosen
+        board = board_screen(library, Filters(judge="j", baseline="base")).table_html
+        assert query_in(board)["model"] == "m"
 
     def test_a_tab_is_the_same_until_its_files_change(
         self, bench: Workspace, library: Library
     ) -> None:
         add_judgments(bench, [judgment("q1", "A>B", "A>B")])
-        board, judges = board_screen(library, Filters(judge="nobody")), judges_screen(library)
+        board, judges = board_screen(library, Filters(judge="nobody")), judges_tab(library, {})
         assert board_screen(library, Filters(judge="nobody")) == board
-        assert judges_screen(library) == judges
+        assert judges_tab(library, {}) == judges
         add_judgments(bench, [judgment("q1", "A>B", "A>B"), judgment("q2", "B>A", "A>B")])
         assert board_screen(library, Filters(judge="nobody")) != board
-        assert judges_screen(library) != judges
+        assert judges_tab(library, {}) != judges

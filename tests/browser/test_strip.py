@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from browser_site import add_judgments, judgment, question_of
@@ -12,6 +13,7 @@ from conftest import Workspace
 
 from arena.bench.labels import LABELS, OVERALL, overall
 from arena.bench.paths import Bench
+from arena.browser.html.judgment_list import Choice
 from arena.browser.library import (
     DISPUTED,
     LONGER,
@@ -98,11 +100,10 @@ def test_the_strip_has_the_numbers_of_what_is_listed(
     library: Library, verdicts: dict[str, tuple[str | None, ...]]
 ) -> None:
     page = judgments_screen(library, Filters(judge="j", outcome="lost,split")).list_html
-    shown = dict(
-        re.findall(r'data-value="([\w ]+)" aria-pressed="(?:true|false)">[a-z ]+ (\d+)', page)
-    )
+    group = page[page.index("Outcomes over both games") :].partition("</div>")[0]
+    shown = dict(re.findall(r">([a-z ]+) (\d+)</a>", group))
     assert {name: int(n) for name, n in shown.items()} == Counter(map(by_hand, verdicts.values()))
-    assert re.findall(r'data-value="([\w ]+)" aria-pressed="true"', page) == ["lost", "split"]
+    assert re.findall(r'aria-current="true">([a-z ]+) \d', group) == ["lost", "split"]
 
     chosen = [q for q, of in verdicts.items() if by_hand(of) in ("lost", "split")]
     lengths = library.lengths()
@@ -117,7 +118,8 @@ def test_the_strip_has_the_numbers_of_what_is_listed(
     assert f"place A {25 * sum(b - a for a, b in signs) / len(signs):+.1f}" in page
     clusters = Counter(library.questions[q].cluster for q in chosen)
     name, number = clusters.most_common(1)[0]
-    assert f'data-filter="category" data-value="{name}">{name} {number}</button>' in page
+    assert f">{name} {number}</a>" in page
+    assert f"category={name}&amp;outcome=lost%2Csplit" in page
 
 
 def test_orders_are_by_margin_and_length(
@@ -147,32 +149,34 @@ def test_what_judges_disagree_on_most_comes_first(bench: Workspace, library: Lib
 
 
 def test_outcomes_go_together_and_other_choices_replace_each_other() -> None:
-    filters = toggled(toggled(Filters(), "outcome", "lost"), "outcome", "split")
+    def chosen(filters: Filters, name: str, value: str) -> Filters:
+        return replace(filters, **toggled(filters, Choice(name, value)))
+
+    filters = chosen(chosen(Filters(), "outcome", "lost"), "outcome", "split")
     assert filters.outcome == "lost,split"
-    assert toggled(filters, "outcome", "lost").outcome == "split"
-    one = toggled(filters, "category", "k1")
-    assert toggled(one, "category", "k2").category == "k2"
-    assert toggled(one, "category", "k1") == filters
+    assert chosen(filters, "outcome", "lost").outcome == "split"
+    one = chosen(filters, "category", "k1")
+    assert chosen(one, "category", "k2").category == "k2"
+    assert chosen(one, "category", "k1") == filters
 
 
 def test_a_link_has_the_outcomes_and_an_unknown_one_is_left_out(library: Library) -> None:
-    _, shown = open_link(library, "j", {"outcome": "split,lost,nonsense", "judge": "j"})
-    assert shown.filters.outcome == "lost,split"
-    assert "outcome=lost%2Csplit" in shown.address_html
+    shown = open_link(library, {"outcome": "split,lost,nonsense", "judge": "j"})
+    assert shown.filters.outcome == shown.query["outcome"] == "lost,split"
 
 
 def test_an_empty_list_keeps_the_choices_that_made_it_so(library: Library) -> None:
     shown = judgments_screen(library, Filters(judge="j", text="nowhere", outcome="won"))
-    assert 'data-filter="text" data-value="nowhere"' in shown.list_html
+    assert 'title="remove this filter">search: nowhere <b>' in shown.list_html
     assert "has &quot;nowhere&quot; in it" in shown.list_html
 
 
 def test_the_list_is_turned_without_another_judgment(library: Library) -> None:
-    shown = judgments_screen(library, Filters(judge="j"), position=3, first=50)
+    shown = judgments_screen(library, Filters(judge="j"), ("q3", "", ""), first=50)
     assert 'data-row="50"' in shown.list_html
     assert "aria-current" not in shown.list_html
     assert shown.key[0] == "q3"
-    assert 'data-turn="0"' in shown.list_html
+    assert 'first=0" class="turn" aria-label="first judgments"' in shown.list_html
 
 
 def test_a_search_says_where_it_found_the_words_and_knows_ids(bench: Workspace) -> None:

@@ -147,19 +147,6 @@ def post(url: str, body: object) -> int:
             return refused.code
 
 
-def open_session(url: str) -> str:
-    """The name of a session whose page was filled in, of which Gradio keeps the state."""
-    config = json.loads(get(f"{url}config")[2])
-    load = next(
-        d["id"] for d in config["dependencies"] if ["load"] in [t[1:] for t in d["targets"]]
-    )
-    asked = {"data": [], "fn_index": load, "session_hash": "session"}
-    assert post(f"{url}gradio_api/queue/join", asked) == 200
-    with urllib.request.urlopen(f"{url}gradio_api/queue/data?session_hash=session") as events:
-        assert any(b"process_completed" in line for line in events)
-    return "session"
-
-
 def has_ip_6() -> bool:
     """Whether this machine has the address ::1."""
     try:
@@ -197,21 +184,31 @@ class TestProcess:
 
     def test_a_password_is_asked_for(self, host: Host) -> None:
         url = host.serve("--auth", "reader:secret")
-        assert get(f"{url}config")[0] == 401
+        for path in ("config", "view?", "view?tab=leaderboard"):
+            assert get(f"{url}{path}")[0] == 401
+        body = urllib.parse.urlencode({"username": "reader", "password": "secret"}).encode()
+        with urllib.request.urlopen(f"{url}login", body, timeout=30) as reply:
+            cookies = reply.headers.get_all("Set-Cookie")
+        cookie = "; ".join(one.partition(";")[0] for one in cookies)
+        asked = urllib.request.Request(f"{url}view?", headers={"Cookie": cookie})
+        with urllib.request.urlopen(asked, timeout=30) as reply:
+            assert json.load(reply)["tab"] == "judgments"
 
     def test_nothing_is_written_and_only_what_the_page_needs_is_served(self, host: Host) -> None:
         temp, root = host.temp, host.demo.root
         url = host.serve()
-        session = open_session(url)
+        shown = json.loads(get(f"{url}view?")[2])
+        assert shown["query"].startswith("?tab=judgments&judge=smollm2-judge")
         refused = (
-            *(f"gradio_api/deep_link?session_hash={session}", "gradio_api/info", "gradio_api/runs"),
+            *("gradio_api/deep_link?session_hash=session", "gradio_api/info", "gradio_api/runs"),
             *("monitoring", "monitoring/summary", "gradio_api/vibe-code", "gradio_api/token"),
             *(
                 "gradio_api/openapi.json",
                 "gradio_api/proxy=http://127.0.0.1:1/",
                 "gradio_api/file=x",
             ),
-            *("gradio_api/upload_progress?upload_id=x", "file=x", "docs", "openapi.json"),
+            *("gradio_api/queue/data?session_hash=x", "gradio_api/upload_progress?upload_id=x"),
+            *("file=x", "docs", "openapi.json"),
         )
         names = ("config/api_config.yaml", "data/demo-v0.1/question.jsonl")
         files = [file for name in names for file in (name, str(root / name))]
@@ -221,7 +218,14 @@ class TestProcess:
             *(f"file={f}" for f in files),
         ):
             assert (path, get(url + path)[0]) == (path, 404)
-        for path in ("upload", "vibe-edit", "component_server", "process_recording", "run/step"):
+        for path in (
+            "upload",
+            "vibe-edit",
+            "component_server",
+            "process_recording",
+            "run/step",
+            "queue/join",
+        ):
             assert (path, post(f"{url}gradio_api/{path}", {"data": []})) == (path, 404)
         assert [file for file in temp.rglob("*") if file.is_file()] == []
         assert not (temp / "deep_links").exists()

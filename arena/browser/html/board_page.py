@@ -11,7 +11,7 @@ from arena.browser.html.markdown import clean, plain
 from arena.leaderboard.board import Board
 from arena.leaderboard.clusters import ClusterTable
 from arena.leaderboard.output.caption import interval_method
-from arena.leaderboard.output.clusters.cluster_page import cluster_rows
+from arena.leaderboard.output.clusters.cluster_page import Links, cluster_rows
 from arena.leaderboard.output.clusters.cluster_report import note_lines
 from arena.leaderboard.output.html import board_table, html_row, html_table
 from arena.leaderboard.output.text import SPANS
@@ -24,10 +24,10 @@ def board_html(
     lines: Iterable[str],
     *,
     headed: bool,
-    address: Callable[[str], str] | None = None,
+    address: Callable[[str], str],
 ) -> str:
     """Return a board as a table whose rows open their models, with the lines below it. `address`:
-    that of a model in files, "" for a model without one.
+    that of a model, "" for one without.
     """
     name = f"<h3>{escape(board.name or 'no category')}</h3>" if headed else ""
     score = board.format.axis(board.baseline)
@@ -41,7 +41,7 @@ def board_html(
     about += f"Intervals: {interval_method(board)}."
     notes = [about, *([_COEFFICIENTS] if board.coefficients else ()), *lines]
     below = "".join(f"<p>{escape(note)}</p>" for note in notes)
-    table = board_table(board, browsed=True, address=address)
+    table = board_table(board, address=address)
     return clean(f'<div class="board">{name}{table}<div class="below">{below}</div></div>')
 
 
@@ -52,10 +52,10 @@ _COEFFICIENTS = (
 
 
 def clusters_html(
-    table: ClusterTable, boards: Sequence[Board], models: Sequence[str], order: str
+    table: ClusterTable, boards: Sequence[Board], models: Sequence[str], links: Links
 ) -> str:
     """Return the scores of models in clusters, a row each, with the lines below them."""
-    rows = cluster_rows(table, boards, models, order=order)
+    rows = cluster_rows(table, boards, models, links=links)
     lines = [
         *([] if boards else ["No cluster has so many questions."]),
         *note_lines(table, flags=False),

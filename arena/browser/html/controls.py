@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from urllib.parse import urlencode
 
 from arena.browser.html.markdown import plain
 
-Query = Mapping[str, str]
+Query = dict[str, str]
 
 
 def link(query: Query) -> str:
@@ -58,8 +58,13 @@ def select(
         for value, words in pairs
     )
     style = ' class="set"' if chosen and nothing and is_filter else ""
-    field = f'<select name="{name}"{style}>{options}</select>'
-    return f"<label><span>{plain(label)}</span>{field}</label>"
+    field = f'<select id="field-{name}" name="{name}"{style}>{options}</select>'
+    return labelled(name, label, field)
+
+
+def labelled(name: str, label: str, field: str) -> str:
+    """Return a field below its label."""
+    return f'<span class="field"><label for="field-{name}">{plain(label)}</label>{field}</span>'
 
 
 def switch(name: str, label: str, *, on: bool, value: str = "1") -> str:
@@ -72,5 +77,5 @@ def switch(name: str, label: str, *, on: bool, value: str = "1") -> str:
 def search(name: str, label: str, text: str, hint: str) -> str:
     """Return a field for words, which are sought when Enter is pressed or the field is left."""
     style = ' class="set"' if text else ""
-    field = f'<input type="search" name="{name}" value="{plain(text)}" placeholder="{hint}"{style}>'
-    return f"<label><span>{plain(label)}</span>{field}</label>"
+    about = f'value="{plain(text)}" placeholder="{hint}"{style}'
+    return labelled(name, label, f'<input type="search" id="field-{name}" name="{name}" {about}>')

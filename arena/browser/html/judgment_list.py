@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from arena.base.table import counted
 from arena.bench.labels import GRADE, LOST, NO_VERDICT, OUTCOMES, OVERALL, SPLIT, TIED, WON
 from arena.bench.records import Question
+from arena.browser.html.controls import Query, link, view_link
 from arena.browser.html.judgment_page import Questions, class_of, grade_words
 from arena.browser.html.markdown import clean, plain
 from arena.browser.index import ListedJudgment
+from arena.browser.library import GAMES_DISAGREE, LONGER, SHORTER
 
 PAGE = 50  # rows of the list that are shown at once
 SIGNS = {WON: OUTCOMES[1], LOST: OUTCOMES[-1], TIED: OUTCOMES[0], NO_VERDICT: NO_VERDICT}
 
 
-@dataclass(frozen=True)
-class Choice:
-    """A value of a filter that a button sets, or removes if it is set."""
+class Choice(NamedTuple):
+    """A value of a filter that a link sets, or removes if it is set."""
 
     name: str
     value: str
-
-    def button(self, text: str, *, style: str, title: str = "", pressed: bool | None = None) -> str:
-        """Return the button. pressed: whether it is set, None for one that is no switch."""
-        state = "" if pressed is None else f' aria-pressed="{str(pressed).lower()}"'
-        about = f' title="{plain(title)}"' if title else ""
-        data = f'data-filter="{self.name}" data-value="{plain(self.value)}"'
-        return f'<button class="{style}" {data}{state}{about}>{text}</button>'
 
 
 @dataclass(frozen=True)
@@ -51,23 +45,29 @@ class Strip:
     set: Sequence[tuple[str, Choice]]
 
 
-def strip_html(strip: Strip, orders: tuple[str, str], disagree: str) -> str:
-    """Return the strip above the list, each part of which is a filter. `orders`: the longest and
-    the shortest answers first. `disagree`: the choice of games that disagree.
-    """
+# The view in which a choice is set, or removed if it is set.
+Chooses = Callable[[Choice], Query]
+
+
+def strip_html(strip: Strip | None, chooses: Chooses) -> str:
+    """Return the strip above the list, each part of which is a filter, "" without one."""
+    if strip is None:
+        return ""
     chips = "".join(
-        choice.button(f"{plain(text)} <b>✕</b>", style="chosen", title="remove this filter")
+        view_link(
+            chooses(choice), f"{plain(text)} <b>✕</b>", style="chosen", title="remove this filter"
+        )
         for text, choice in strip.set
     )
     groups = {
         "Filters that are set": chips,
-        "Outcomes over both games": "".join(outcome_buttons(strip)),
-        "What is listed": "".join(measure_buttons(strip, orders, disagree)),
+        "Outcomes over both games": "".join(outcome_links(strip, chooses)),
+        "What is listed": "".join(measure_links(strip, chooses)),
     }
     shown = (
-        f'<div role="group" aria-label="{name}">{buttons}</div>'
-        for name, buttons in groups.items()
-        if buttons
+        f'<div role="group" aria-label="{name}">{links}</div>'
+        for name, links in groups.items()
+        if links
     )
     return f'<div class="strip">{outcome_bar(strip)}{"".join(shown)}</div>'
 
@@ -84,29 +84,30 @@ def outcome_bar(strip: Strip) -> str:
     return f'<div class="bar" aria-hidden="true">{segments}</div>'
 
 
-def outcome_buttons(strip: Strip) -> Iterator[str]:
+def outcome_links(strip: Strip, chooses: Chooses) -> Iterator[str]:
     """Yield a switch for each outcome that occurs or is wanted."""
     for name in OVERALL:
-        number, pressed = strip.outcomes.get(name, 0), name in strip.wanted
-        if number or pressed:
-            text = f"{name} {number:,}"
-            yield Choice("outcome", name).button(text, style="part", pressed=pressed)
+        number, wanted = strip.outcomes.get(name, 0), name in strip.wanted
+        if number or wanted:
+            state = 'aria-current="true"' if wanted else ""
+            yield view_link(chooses(Choice("outcome", name)), f"{name} {number:,}", state=state)
 
 
-def measure_buttons(strip: Strip, orders: tuple[str, str], disagree: str) -> Iterator[str]:
-    """Yield the measures that are known and the clusters, as buttons of the filter of each."""
+def measure_links(strip: Strip, chooses: Chooses) -> Iterator[str]:
+    """Yield the measures that are known and the clusters, each as a link that filters by it."""
     if strip.longer is not None:
         text = f"{abs(strip.longer):,.0f} tokens {'longer' if strip.longer >= 0 else 'shorter'}"
-        order = orders[strip.longer < 0]
-        yield Choice("order", order).button(text, style="part", title=order)
+        order = Choice("order", LONGER if strip.longer >= 0 else SHORTER)
+        yield view_link(chooses(order), text, title=order.value)
     if strip.flips is not None:
         text, about = f"{strip.flips:.0f} % flips", "judgments whose games name different winners"
-        yield Choice("show", disagree).button(text, style="part", title=about)
+        yield view_link(chooses(Choice("show", GAMES_DISAGREE)), text, title=about)
     if strip.first is not None:
         text, about = f"place A {strip.first:+.1f}", "points of win rate that the first place adds"
-        yield Choice("outcome", SPLIT).button(text, style="part", title=about)
+        yield view_link(chooses(Choice("outcome", SPLIT)), text, title=about)
     for name, number in strip.clusters:
-        yield Choice("category", name).button(f"{plain(name)} {number:,}", style="part cluster")
+        words = f"{plain(name)} {number:,}"
+        yield view_link(chooses(Choice("category", name)), words, style="cluster")
 
 
 class Rows(NamedTuple):
@@ -120,8 +121,8 @@ class Rows(NamedTuple):
     one_model: bool
 
 
-def list_html(listed: Rows, questions: Questions, above: str = "") -> str:
-    """Return a page of the list, whose rows have their numbers. `above`: the strip."""
+def list_html(listed: Rows, questions: Questions, query: Query, above: str = "") -> str:
+    """Return a page of the list, whose rows are links. `query`: of the view. `above`: the strip."""
     entries, position, first, one_model = listed
     if first is None or not 0 <= first < len(entries):
         first = position // PAGE * PAGE
@@ -132,27 +133,36 @@ def list_html(listed: Rows, questions: Questions, above: str = "") -> str:
         title = f"<em>{cluster}</em> {words}" if cluster else words
         name = plain(entry.model)
         who = "" if one_model else f'<span class="who" title="{name}">{name}</span>'
-        current = ' aria-current="true"' if number == position else ""
+        # One row is a stop for the Tab key, and arrow keys lead from there to the others.
+        is_current, is_stop = number == position, number == max(first, min(position, last - 1))
+        state = ' aria-current="true"' if is_current else ""
+        state += "" if is_stop else ' tabindex="-1"'
+        question, of, against = entry.key
+        address = link(query | {"first": "", "question": question, "of": of, "against": against})
         rows += (
-            f'<button class="row" data-row="{number}"{current}>{signs_html(entry)}'
-            f'<span class="lines">{who}<span class="words">{title}</span></span></button>'
+            f'<a class="row" href="{plain(address)}" data-row="{number}"{state}>'
+            f'{signs_html(entry)}<span class="lines">{who}<span class="words">{title}</span>'
+            "</span></a>"
         )
     total = counted(len(entries), "judgment")
-    turns = "".join(page_turns(first, last, len(entries)))
+    turns = "".join(page_turns(query, first, last, len(entries)))
     head = f"<span>{total}</span><span>{turns}</span>"
     legend = _LEGEND if any(entry.pairwise for entry in entries) else ""
     return f'<div class="list">{above}<div class="list-head">{head}{legend}</div>{rows}</div>'
 
 
-def page_turns(first: int, last: int, total: int) -> Iterator[str]:
+def page_turns(query: Query, first: int, last: int, total: int) -> Iterator[str]:
     """Yield the way to the first, the earlier, the later and the last page, and the place."""
-    turn = '<button class="turn" data-turn="{}" aria-label="{} judgments">{}</button>'
-    end = max(total - 1, 0) // PAGE * PAGE
+
+    def turn(to: int, name: str, sign: str) -> str:
+        label = f'aria-label="{name} judgments"'
+        return view_link(query | {"first": str(to)}, sign, style="turn", state=label)
+
     if first:
-        yield turn.format(0, "first", "«") + turn.format(first - PAGE, "earlier", "‹")
+        yield turn(0, "first", "«") + turn(max(first - PAGE, 0), "earlier", "‹")
     yield f"{first + 1 if total else 0:,}–{last:,}"
     if last < total:
-        yield turn.format(last, "later", "›") + turn.format(end, "last", "»")
+        yield turn(last, "later", "›") + turn((total - 1) // PAGE * PAGE, "last", "»")
 
 
 def _sign(outcome: str) -> str:

@@ -21,7 +21,7 @@ from arena.bench.labels import (
     normal_label,
 )
 from arena.bench.records import Question
-from arena.browser.html.markdown import in_one_line, plain, rendered, verbatim
+from arena.browser.html.markdown import plain, rendered, verbatim
 from arena.browser.index import ListedJudgment
 from arena.browser.judgment_view import Game, JudgmentView, Side
 
@@ -42,11 +42,6 @@ def class_of(outcome: str) -> str:
 def link(parameters: Mapping[str, str]) -> str:
     """Return the query of a view, without empty values."""
     return "?" + urlencode({key: v for key, v in parameters.items() if v}, errors="replace")
-
-
-def address_html(parameters: Mapping[str, str]) -> str:
-    """Return a link to a view that can be copied. The page's address follows it."""
-    return f'<a class="address" href="{plain(link(parameters))}">Copy link</a>'
 
 
 # One judgment
@@ -76,7 +71,7 @@ class Look:
 
 
 def judgment_html(view: JudgmentView, look: Look) -> str:
-    """Return a judgment in one line of HTML, as it stands in a Markdown component or a file."""
+    """Return a judgment as HTML."""
     show, entry = look.show, view.entry
     game = view.number(look.game)
     chosen = view.games[game] if game < len(view.games) and not look.alone else None
@@ -104,7 +99,7 @@ def judgment_html(view: JudgmentView, look: Look) -> str:
         advice = "" if look.alone else "Choose one above."
         advice = f"{entry.baseline} stands in for it." if entry.baseline else advice
         parts.append(notice(f"The record names no baseline. {advice}"))
-    return in_one_line(f'<div class="judgment">{"".join(parts)}</div>')
+    return f'<div class="judgment">{"".join(parts)}</div>'
 
 
 def prompt_parts(view: JudgmentView, show: Show) -> Iterator[str]:

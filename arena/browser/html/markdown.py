@@ -1,7 +1,6 @@
 """The texts of models as HTML that runs and loads nothing: Markdown, code, LaTeX, any script.
 
-A tag in the text stays text. LaTeX is left between private delimiters for the page's KaTeX, or
-becomes what a `Rendering` makes of it.
+A tag in the text stays text.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import math
 import re
 import time
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markdown_it import MarkdownIt
@@ -25,48 +24,38 @@ from markdown_it.utils import EnvType, OptionsDict
 
 from arena.browser.html.code import coloured
 from arena.browser.html.formulas import math_block, math_inline
+from arena.browser.html.mathml import mathml
 
 Tokens = Sequence[Token]
 
-INLINE_MATH, DISPLAY_MATH = ("\ue000", "\ue001"), ("\ue002", "\ue003")
 LONGEST = 200_000  # characters. A longer text is shown as it was written.
-
-_PRIVATE = str.maketrans(dict.fromkeys("".join(INLINE_MATH + DISPLAY_MATH), "\ufffd"))
-
 
 COLOURING = 0.5  # seconds of CPU for the code of a text. The rest has no colours.
 
 
-def for_katex(tex: str, display: bool) -> str:
-    """Return a formula between the delimiters of the page's KaTeX."""
-    left, right = DISPLAY_MATH if display else INLINE_MATH
-    return f"{left}{html.escape(tex)}{right}"
-
-
 @dataclass(frozen=True)
 class Rendering:
-    """How a text is rendered: its formulas, from LaTeX and whether it has its own line, and the
-    limits of the code in it that has colours, in seconds of CPU and in characters.
+    """The limits of the code in a text that has colours, in seconds of CPU and in characters.
 
     Without a limit of seconds the same text gives the same HTML on any machine.
     """
 
-    formula: Callable[[str, bool], str] = for_katex
     seconds: float = COLOURING
     characters: float = math.inf
 
 
 def rendered(text: str, rendering: Rendering | None = None) -> str:
-    """Return text as HTML in one line, its Markdown, code and LaTeX rendered."""
+    """Return text as HTML, its Markdown, code and LaTeX rendered."""
     if len(text) > LONGEST:
         return verbatim(text)
     limits = dict(vars(rendering or Rendering()))
-    return in_one_line(str(_PARSER.render(clean(text), limits)))
+    return str(_PARSER.render(clean(text), limits))
 
 
 def verbatim(text: str) -> str:
-    """Return text as HTML in one line that shows it as it was written."""
-    return in_one_line(f'<pre class="verbatim" dir="auto">{plain(text)}</pre>')
+    """Return text as HTML that shows it as it was written."""
+    # The parser of HTML leaves out a newline at the start.
+    return f'<pre class="verbatim" dir="auto">\n{plain(text)}</pre>'
 
 
 def plain(text: str) -> str:
@@ -75,14 +64,8 @@ def plain(text: str) -> str:
 
 
 def clean(text: str) -> str:
-    """Replace characters without a place in a page: lone surrogates, and our own delimiters."""
-    return text.encode("utf-8", "replace").decode().translate(_PRIVATE)
-
-
-def in_one_line(page: str) -> str:
-    """Return HTML that stays whole inside the Markdown of Gradio."""
-    # A newline may end a block of HTML, and %%% begins a mark for the place of a formula.
-    return page.replace("\r", "").replace("\n", "&#10;").replace("%%%", "%%&#37;")
+    """Replace characters without a place in a page: lone surrogates."""
+    return text.encode("utf-8", "replace").decode()
 
 
 class SafeRenderer(RendererHTML):
@@ -100,9 +83,9 @@ class SafeRenderer(RendererHTML):
         return f'<pre class="code" dir="ltr"><code>{inner}</code></pre>\n'
 
     def math(self, tokens: Tokens, idx: int, options: OptionsDict, env: EnvType) -> str:
-        """Return a formula as the rendering makes it."""
+        """Return a formula as MathML."""
         token = tokens[idx]
-        inner = env["formula"](token.content, token.meta["display"])
+        inner = mathml(token.content, token.meta["display"])
         formula = f'<span class="math" dir="ltr">{inner}</span>'
         return f"<p>{formula}</p>" if token.block else formula
 

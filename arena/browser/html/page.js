@@ -1,41 +1,156 @@
-// The scripts of the browser's page: its address, clicks, keys and fields.
-//
-// Each function is called where page.py says: by a component when it loads, by the page when it
-// loads, or before a step is asked of the server.
+// The script of the browser's page. Every view is the query of its address: links and the fields of
+// forms ask the server for another view, whose parts take the place of those that have changed.
+// `element` is the element of Gradio that holds the page.
 
-// The address becomes that of the view. A view that the server shows because the reader went back
-// or forth (`data-asked`) is no new entry of the history. If the reader went on meanwhile, it is
-// ignored.
-function followAddress(element, watch, trigger) {
-  const lesser = ["question", "of", "against", "game", "written"];
-  const view = query => {
-    const parameters = new URLSearchParams(query);
-    for (const name of lesser) parameters.delete(name);
-    parameters.sort();
-    return parameters.toString();
-  };
-  watch("value", () => {
-    const query = element.querySelector("a")?.getAttribute("href");
-    const asked = element.querySelector("[data-asked]")?.dataset.asked;
-    if (!query || query === location.search || ![undefined, location.search].includes(asked)) return;
-    const goesOn = asked === undefined && view(query) !== view(location.search);
-    history[goesOn ? "pushState" : "replaceState"](null, "", query);
-  });
-  addEventListener("popstate", () => trigger("select", {query: location.search}));
-  element.addEventListener("click", event => {
-    const link = event.target.closest("a");
-    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    event.preventDefault();
-    const answer = words => {
-      link.dataset.words ??= link.textContent;
-      link.textContent = words;
-      setTimeout(() => { link.textContent = link.dataset.words; }, 2000);
-    };
-    copy(link.href).then(() => answer("Copied"), () => answer("Copy it from the address"));
-  });
+const at = id => element.querySelector(`#${id}`);
+const view = at("view");
+let query = null;  // of the view that is shown
+let tab = "";
+let html = {};  // of its parts, by their ids
+let steps = 0;  // that were asked for since
+let asking = null;  // the view that is on its way
+const left = {};  // the last query of each tab
+
+// Views
+
+async function go(wanted, {back = false} = {}) {
+  if (asking?.wanted === wanted) return;
+  asking?.stop.abort();
+  const mine = asking = {wanted, stop: new AbortController()};
+  if (!new URLSearchParams(wanted).has("step")) steps = 0;
+  const late = setTimeout(() => view.setAttribute("aria-busy", "true"), 300);
+  try {
+    const answer = await fetch(`view${wanted}`, {signal: mine.stop.signal});
+    if (answer.status === 401) return location.reload();  // asks for the password
+    if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
+    show(await answer.json(), back);
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    fail(error instanceof TypeError ? "qa_browser.py does not answer. Is it still running?" : `${error}`);
+  } finally {
+    clearTimeout(late);
+    if (asking === mine) {
+      asking = null;
+      steps = 0;
+      view.removeAttribute("aria-busy");
+    }
+  }
 }
 
+function show(shown, back) {
+  const changed = shown.tab !== tab;
+  if (changed) {
+    html = {};
+    view.replaceChildren();
+    view.dataset.tab = tab = shown.tab;
+  }
+  element.querySelector("#fault")?.remove();
+  for (const [id, text] of Object.entries(shown.parts)) fill(id, text);
+  for (const part of [...view.children]) if (!(part.id in shown.parts)) part.remove();
+  const before = new URLSearchParams(query ?? ""), now = new URLSearchParams(shown.query);
+  const other = name => before.get(name) !== now.get(name);
+  if (changed || ["question", "of", "against"].some(other)) scrollTo(0, 0);
+  const following = query !== null && !back && ofList(query) !== ofList(shown.query);
+  if (location.search !== shown.query) {
+    history[following ? "pushState" : "replaceState"](null, "", shown.query);
+  }
+  left[tab] = query = shown.query;
+  element.querySelector(".address").setAttribute("href", query);
+  at("said").textContent = shown.said;
+  tend();
+}
+
+// The part of a query that makes another entry of the history if it changes.
+function ofList(text) {
+  const parameters = new URLSearchParams(text);
+  for (const name of ["question", "of", "against", "game", "written", "first"]) parameters.delete(name);
+  parameters.sort();
+  return parameters.toString();
+}
+
+function fill(id, text) {
+  if (html[id] === text) return;
+  html[id] = text;
+  const part = at(id) ?? view.appendChild(Object.assign(document.createElement("section"), {id}));
+  const focused = part.contains(document.activeElement) && mark(document.activeElement);
+  const {scrollTop, scrollLeft} = part;
+  part.innerHTML = text;
+  Object.assign(part, {scrollTop, scrollLeft});
+  if (focused) part.querySelector(focused)?.focus({preventScroll: true});
+}
+
+// A selector that finds an element again in the HTML that takes its place.
+function mark(one) {
+  if (one.id) return `#${CSS.escape(one.id)}`;
+  if (one.name) return `[name="${one.name}"]${one.type === "radio" ? ":checked" : ""}`;
+  return one.matches(".row") ? ".row:not([tabindex])" : `a[href="${CSS.escape(one.getAttribute("href") ?? "")}"]`;
+}
+
+function fail(words) {
+  const fault = at("fault") ?? document.createElement("p");
+  Object.assign(fault, {id: "fault", className: "notice", textContent: words});
+  fault.setAttribute("role", "alert");
+  view.before(fault);
+}
+
+// Links and fields
+
+function opens(event) {
+  const link = event.target.closest("a[href]");
+  if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || link.target) return;
+  const address = link.getAttribute("href");
+  if (!address.startsWith("?") || link.hasAttribute("download")) return;
+  event.preventDefault();
+  if (link.matches(".address")) return copyLink(link);
+  if (link.ariaDisabled === "true") return;
+  if (link.id === "next" || link.id === "previous") return step(link.id === "next" ? 1 : -1);
+  go(link.dataset.tab ? left[link.dataset.tab] ?? address : address);
+}
+
+// Steps go on from what was asked for last, even if it is not there yet.
+function step(number) {
+  const wanted = new URLSearchParams(asking?.wanted ?? query);
+  steps += number;
+  wanted.delete("first");
+  wanted.set("step", steps);
+  go(`?${wanted}`);
+}
+
+function choose(form) {
+  const wanted = new URLSearchParams(new FormData(form));
+  for (const name of [...wanted.keys()]) if (!wanted.get(name)) wanted.delete(name);
+  go(`?${wanted}`);
+}
+
+element.addEventListener("click", event => {
+  if (event.target.closest("#ask")) return at("help").showModal();
+  if (event.target.closest(".skip")) {
+    event.preventDefault();
+    return view.focus();
+  }
+  const verdict = event.target.closest("#judgment .verdict");
+  const game = verdict && [...verdict.parentNode.children].indexOf(verdict);
+  if (verdict) return element.querySelectorAll("#game input")[game]?.click();
+  opens(event);
+});
+element.addEventListener("change", event => event.target.form?.matches(".filters") && choose(event.target.form));
+element.addEventListener("submit", event => {
+  if (!event.target.matches(".filters")) return;
+  event.preventDefault();
+  choose(event.target);
+});
+addEventListener("popstate", () => go(location.search, {back: true}));
+
 // Browsers offer a clipboard to pages of https and of localhost only.
+function copyLink(link) {
+  const answer = words => {
+    link.dataset.words ??= link.textContent;
+    link.textContent = words;
+    setTimeout(() => { link.textContent = link.dataset.words; }, 2000);
+  };
+  copy(link.href).then(() => answer("Copied"), () => answer("Copy it from the address"));
+}
+
 function copy(text) {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
   const area = document.body.appendChild(document.createElement("textarea"));
@@ -46,119 +161,67 @@ function copy(text) {
   return copied ? Promise.resolve() : Promise.reject();
 }
 
-// A click picks a row of the list or of a table, turns the list, chooses a filter or sorts. The query
-// says which list it was in.
-function pickRows(element, trigger) {
-  const places = "[data-row], [data-model], [data-turn], [data-filter], [data-sort]";
-  element.addEventListener("click", event => {
-    const row = event.target.closest(places);
-    if (row) trigger("click", {...row.dataset, query: location.search});
-  });
+// Keys
+
+function rowFrom(row, key) {
+  const rows = [...element.querySelectorAll("#found .row")];
+  const ends = {Home: 0, End: rows.length - 1};
+  return rows[ends[key] ?? rows.indexOf(row) + {ArrowDown: 1, ArrowUp: -1}[key]];
 }
 
-function showCurrentRow(element, watch) {
-  let shown = null;
-  watch("value", () => {
-    const current = element.querySelector("[aria-current]");
-    if (!current) return;  // the list was turned, and the judgment is the same
-    current.scrollIntoView({block: "nearest"});
-    if (shown !== current.dataset.row) scrollTo(0, 0);
-    shown = current.dataset.row;
-  });
-}
-
-// `j` and `k` press a button that is not disabled yet, and count by themselves: at an end of the
-// list the way back may be asked for before the server has answered. The place of a verdict gives
-// its game, since Gradio's Markdown drops data attributes.
-function listenToKeys() {
-  window.steps = 0;
-  const stepping = {next: 1, previous: -1};
-  for (const [id, key] of [["next", "j"], ["previous", "k"]])
-    document.getElementById(id)?.setAttribute("title", key);
-  document.addEventListener("keydown", event => {
-    const fields = "input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]";
-    if (event.target.closest(fields) || event.ctrlKey || event.metaKey || event.altKey) return;
-    const step = {j: 1, k: -1}[event.key];
-    const buttons = Object.keys(stepping).map(id => document.getElementById(id));
-    const button = buttons.find(one => one?.offsetParent && !one.disabled);
-    if (!step || !button) return;
-    window.steps += step;
-    button.click();
-  });
-  document.addEventListener("click", event => {
-    if (event.isTrusted) window.steps += stepping[event.target.closest("button")?.id] ?? 0;
-    const verdict = event.target.closest("#judgment .verdict");
-    const game = verdict && [...verdict.parentNode.children].indexOf(verdict);
-    if (verdict) document.querySelectorAll("#game input")[game]?.click();
-  }, true);
-}
-
-function takeSteps(place, game, written) {
-  const steps = window.steps;
-  window.steps = 0;
-  return [place, game, written, steps];
-}
-
-// Typing into one of Gradio's dropdowns replaces the name in it. Escape, and Enter if nothing fits,
-// put the name back, as leaving the field does. Gradio handles a key only after the field has been
-// left, and would open the list again, so Tab is kept from it.
-function mendDropdowns() {
-  const dropdown = event => event.target.closest?.("input[role=combobox]");
-  let entered = null;
-  document.addEventListener("focusin", event => {
-    const field = entered = dropdown(event);
-    if (field) setTimeout(() => { if (field === document.activeElement) field.select(); });
-  });
-  document.addEventListener("click", event => {
-    const field = dropdown(event);
-    if (field && field === entered && field.selectionStart === field.selectionEnd) field.select();
-    entered = null;
-  });
-  document.addEventListener("keydown", event => {
-    const field = dropdown(event);
-    if (!field) return;
-    entered = null;
-    if (event.key === "Tab") event.stopImmediatePropagation();
-    if (event.key !== "Escape" && event.key !== "Enter") return;
-    setTimeout(() => {
-      if (document.activeElement !== field) return;
-      field.dispatchEvent(new FocusEvent("blur"));
-      setTimeout(() => field.select());
-    });
-  }, true);
-}
-
-// A judgment that is shown keeps the judge's words open or closed as the reader left them, and marks
-// the searched words, without a change of its HTML.
-function tendJudgment() {
-  const shown = document.getElementById("judgment");
-  let open = true;
-  const keep = () => {
-    for (const words of shown.querySelectorAll(".explanation.own")) words.open = open;
+document.addEventListener("keydown", event => {
+  if (event.ctrlKey || event.metaKey || event.altKey || at("help").open) return;
+  const row = event.target.closest(".row");
+  if (row && ["ArrowDown", "ArrowUp", "Home", "End"].includes(event.key)) {
+    event.preventDefault();
+    return rowFrom(row, event.key)?.focus();
+  }
+  if (event.target.closest("input:not([type=radio], [type=checkbox]), textarea, select")) return;
+  const keys = {
+    "?": () => at("help").showModal(),
+    "/": () => element.querySelector("input[type=search]")?.focus(),
+    j: () => at("next") && step(1),
+    k: () => at("previous") && step(-1),
+    g: () => element.querySelector("#game input:not(:checked)")?.click(),
   };
-  shown.addEventListener("toggle", event => {
-    if (!event.target.matches(".own") || !event.target.isConnected) return;
-    open = event.target.open;
-    keep();
-  }, true);
-  const tend = () => {
-    keep();
-    if (!CSS.highlights) return;
-    const sought = shown.querySelector(".sought")?.textContent.toLowerCase();
-    const marks = new Highlight();
-    const texts = document.createTreeWalker(shown, NodeFilter.SHOW_TEXT);
-    while (sought && texts.nextNode()) {
-      const text = texts.currentNode, words = text.data.toLowerCase();
-      if (words.length !== text.data.length || text.parentNode.matches(".sought")) continue;
-      for (let at = words.indexOf(sought); at >= 0; at = words.indexOf(sought, at + sought.length)) {
-        const range = new Range();
-        range.setStart(text, at);
-        range.setEnd(text, at + sought.length);
-        marks.add(range);
-      }
+  if (!(event.key in keys)) return;
+  event.preventDefault();
+  keys[event.key]();
+});
+
+// The judgment
+
+// It keeps the judge's words open or closed as the reader left them, shows its row of the list, and
+// marks the searched words, without a change of its HTML.
+let wordsOpen = true;
+view.addEventListener("toggle", event => {
+  if (!event.target.matches(".own") || !event.target.isConnected) return;
+  wordsOpen = event.target.open;
+  keepWords();
+}, true);
+
+function keepWords() {
+  for (const words of view.querySelectorAll(".explanation.own")) words.open = wordsOpen;
+}
+
+function tend() {
+  keepWords();
+  view.querySelector(".row[aria-current]")?.scrollIntoView({block: "nearest"});
+  if (!CSS.highlights) return;
+  const marks = new Highlight(), shown = at("judgment");
+  const sought = shown?.querySelector(".sought")?.textContent.toLowerCase();
+  const texts = sought && document.createTreeWalker(shown, NodeFilter.SHOW_TEXT);
+  while (sought && texts.nextNode()) {
+    const text = texts.currentNode, words = text.data.toLowerCase();
+    if (words.length !== text.data.length || text.parentNode.matches(".sought")) continue;
+    for (let place = words.indexOf(sought); place >= 0; place = words.indexOf(sought, place + sought.length)) {
+      const range = new Range();
+      range.setStart(text, place);
+      range.setEnd(text, place + sought.length);
+      marks.add(range);
     }
-    CSS.highlights.set("sought", marks);
-  };
-  new MutationObserver(tend).observe(shown, {childList: true, subtree: true});
-  tend();
+  }
+  CSS.highlights.set("sought", marks);
 }
+
+go(location.search || "?");

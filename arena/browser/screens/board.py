@@ -1,4 +1,4 @@
-"""The tabs of the leaderboard and of the judges as data."""
+"""The tabs of the leaderboard and of the judges."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from arena.base.errors import InputError
 from arena.bench.answer_style import FEATURES
 from arena.browser.html.board_page import board_html, judges_html
-from arena.browser.html.judgment_page import address_html, notice
+from arena.browser.html.controls import Query, choices_form, link, select, switch
+from arena.browser.html.judgment_page import notice
 from arena.browser.library import Filters, Library
 from arena.browser.screens.judgments import Offers, compares, valid_filters
+from arena.browser.screens.view import View
 from arena.browser.statistics import board_baselines, boards, judge_statistics
 
 
@@ -24,8 +26,35 @@ class BoardScreen:
     offers: Offers
     pairwise: bool  # whether the judge compares answers, and does not only grade them
     usual_baseline: str  # of the boards if none is chosen, in words
+    query: Query
     table_html: str
-    address_html: str
+
+    def view(self) -> View:
+        """Return the tab as the page shows it."""
+        chosen, offers = self.filters, self.offers
+        nothing = "Category or cluster", offers["category"], chosen.category
+        fields = [
+            select("judge", "Judge", offers["judge"], chosen.judge),
+            select("category", *nothing, nothing="all"),
+        ]
+        if self.pairwise:
+            baselines = "Baseline, which scores 50", offers["baseline"], chosen.baseline
+            usual = self.usual_baseline
+            fields.append(select("baseline", *baselines, nothing=usual, is_filter=False))
+            boxes = (
+                switch("control", name, on=name in self.control, value=name) for name in FEATURES
+            )
+            legend = "<legend>Control for style</legend>"
+            fields.append(f"<fieldset>{legend}{''.join(boxes)}</fieldset>")
+        form = choices_form(fields, {"tab": "leaderboard"})
+        said = f"Leaderboard by {chosen.judge}."
+        return View(self.query, {"filters": form, "shown": self.table_html}, said)
+
+
+def board_tab(library: Library, query: Query) -> View:
+    """Return the tab for a link."""
+    names = {name: query.get(name, "") for name in ("judge", "category", "baseline")}
+    return board_screen(library, Filters(**names), query.get("control", "").split()).view()
 
 
 def board_screen(library: Library, filters: Filters, control: Collection[str] = ()) -> BoardScreen:
@@ -33,11 +62,19 @@ def board_screen(library: Library, filters: Filters, control: Collection[str] = 
     filters, offers, notices = valid_filters(library, filters)
     judge = filters.judge
     control = tuple(name for name in FEATURES if name in control)
+    choices = {name: value for name, value in vars(filters).items() if value}
+
+    def battles(model: str) -> str:
+        return link({"tab": "judgments", **choices, "model": model})
+
     try:
         if not judge:
             raise InputError(f"{library.bench.folder} has no judgments yet")
         shown = boards(library, filters, control)
-        tables = [board_html(board, lines, headed=len(shown) > 1) for board, lines in shown]
+        tables = [
+            board_html(board, lines, headed=len(shown) > 1, address=battles)
+            for board, lines in shown
+        ]
     except InputError as error:
         tables = [notice("There is no leaderboard.", *without_flags(str(error)))]
         if judge and not board_baselines(library, judge) and compares(library, judge):
@@ -48,10 +85,9 @@ def board_screen(library: Library, filters: Filters, control: Collection[str] = 
         offers=offers,
         pairwise=compares(library, judge),
         usual_baseline=usual_baseline(library, judge),
+        query={"tab": "leaderboard", **choices}
+        | ({"control": " ".join(control)} if control else {}),
         table_html="".join([notice(library.fault, *notices), *tables]),
-        address_html=address_html(
-            {"tab": "leaderboard", **vars(filters), "control": " ".join(control)}
-        ),
     )
 
 
@@ -75,9 +111,9 @@ def without_flags(message: str) -> list[str]:
     return [text for text in sentences if not re.search(r"(?<!\S)--\w", text)]
 
 
-def judges_screen(library: Library) -> tuple[str, str]:
-    """Return the tab of the judges, and its address."""
+def judges_tab(library: Library, query: Query) -> View:
+    """Return the tab of the judges."""
     statistics = judge_statistics(library)
     nothing = notice(f"{library.bench.folder} has no judgments yet.")
     tables = judges_html(*statistics) if statistics[0] else nothing
-    return tables, address_html({"tab": "judges"})
+    return View({"tab": "judges"}, {"shown": tables}, "Judges.")

@@ -1,4 +1,4 @@
-"""The tab of the clusters as data: one or two models, and how they do in each cluster."""
+"""The tab of the clusters: one or two models, and how they do in each cluster."""
 
 from __future__ import annotations
 
@@ -7,14 +7,26 @@ from dataclasses import dataclass, fields, replace
 
 from arena.base.errors import InputError
 from arena.browser.html.board_page import clusters_html
-from arena.browser.html.judgment_page import address_html, notice
+from arena.browser.html.controls import Query, choices_form, link, select
+from arena.browser.html.judgment_page import notice
 from arena.browser.library import Filters, Library
 from arena.browser.screens.board import usual_baseline, without_flags
 from arena.browser.screens.judgments import Offers, compares, valid_filters
+from arena.browser.screens.view import View
 from arena.browser.statistics import cluster_table
 from arena.leaderboard.clusters import ORDERS
+from arena.leaderboard.output.clusters.cluster_page import Links
 
 KINDS = ("cluster", "category")
+# The label of each choice, and the choice that is none.
+CHOICES = {
+    "judge": ("Judge", ""),
+    "by": ("Rows", ""),
+    "baseline": ("Baseline, which scores 50", ""),
+    "model": ("Scores of", ""),
+    "beside": ("Beside", "no other"),
+    "least": ("Questions, at least", "any"),
+}
 LEAST = ("2", "3", "5", "10", "20", "50")  # questions judged, to choose from
 
 
@@ -49,9 +61,45 @@ class ClusterScreen:
     table_html: str
 
     @property
-    def address_html(self) -> str:
-        """A link to the view."""
-        return address_html({"tab": "clusters", **vars(self.choice)})
+    def query(self) -> Query:
+        """The query of the view."""
+        return query_of(self.choice)
+
+    def view(self) -> View:
+        """Return the tab as the page shows it."""
+        fields = []
+        for name, (label, nothing) in CHOICES.items():
+            names = self.offers[name]
+            if name == "baseline":
+                nothing = self.usual_baseline
+            if (name != "by" or len(names) > 1) and (name != "baseline" or self.pairwise):
+                value = getattr(self.choice, name)
+                fields.append(
+                    select(name, label, names, value, nothing=nothing, is_filter=name == "least")
+                )
+        form = choices_form(fields, {"tab": "clusters", "sort": self.choice.sort})
+        said = f"Clusters of {self.choice.model or 'no model'} by {self.choice.judge}."
+        return View(self.query, {"filters": form, "shown": self.table_html}, said)
+
+
+def query_of(choice: ClusterChoice) -> Query:
+    """Return the query of a view."""
+    return {"tab": "clusters"} | {name: value for name, value in vars(choice).items() if value}
+
+
+def links_of(choice: ClusterChoice, order: str) -> Links:
+    """Return where the table leads that has an order."""
+    of_judge = {"tab": "judgments", "judge": choice.judge, "baseline": choice.baseline}
+    return Links(
+        order=order,
+        sorted=lambda other: link(query_of(replace(choice, sort=other))),
+        battles=lambda name, model: link(of_judge | {"model": model, "category": name}),
+    )
+
+
+def clusters_tab(library: Library, query: Query) -> View:
+    """Return the tab for a link."""
+    return cluster_screen(library, ClusterChoice.of(query)).view()
 
 
 def cluster_screen(library: Library, choice: ClusterChoice) -> ClusterScreen:
@@ -88,7 +136,8 @@ def cluster_screen(library: Library, choice: ClusterChoice) -> ClusterScreen:
         for board in table.ordered(sort, model, beside)
         if all(board.counts.judged.get(name, 0) >= int(least or 1) for name in names)
     ]
-    shown = notice(library.fault, *notices) + clusters_html(table, boards, names, sort)
-    sort = "" if sort == ORDERS[0] else sort
-    choice = ClusterChoice(judge, by, baseline, model, beside, least, sort)
+    usual = "" if sort == ORDERS[0] else sort
+    choice = ClusterChoice(judge, by, baseline, model, beside, least, usual)
+    shown = notice(library.fault, *notices)
+    shown += clusters_html(table, boards, names, links_of(choice, sort))
     return ClusterScreen(choice, offers, *about, shown)

@@ -1,54 +1,128 @@
-"""The tab of the judgments, for a choice or a link, as data. The tabs put it into their fields."""
+"""The tab of the judgments: choices, the list, and one judgment."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import parse_qsl
 
 from arena.base.errors import InputError
 from arena.bench.labels import NO_VERDICT, OVERALL
 from arena.browser.html import judgment_page
-from arena.browser.html.judgment_list import Rows, list_html, question_title
-from arena.browser.html.judgment_page import address_html, notice
+from arena.browser.html.controls import Query, choices_form, search, select, switch, view_link
+from arena.browser.html.judgment_list import Rows, list_html, strip_html
+from arena.browser.html.judgment_page import notice
 from arena.browser.html.markdown import rendered, verbatim
 from arena.browser.index import ListedJudgment
 from arena.browser.judgment_view import judgment_view
 from arena.browser.library import LONGEST, ORDERS, SHORTEST, SHOWN, Filters, Library
-from arena.browser.screens.strip import strip_of
-
-TABS = ("judgments", "leaderboard", "clusters", "judges")
+from arena.browser.screens.strip import strip_of, toggled
+from arena.browser.screens.view import View
 
 Key = tuple[str, str, str]  # question, model and baseline, "" for any
 Offers = dict[str, list[str]]  # the names to choose from, by the filter that they are for
 
+# The label of each filter, and the choice that is no filter.
+FILTERS = {
+    "judge": ("Judge", ""),
+    "model": ("Model", "all models"),
+    "baseline": ("Baseline", "any"),
+    "category": ("Category or cluster", "all"),
+    "show": ("Verdict", "any"),
+    "order": ("Order", "as the questions"),
+}
+
 
 @dataclass(frozen=True)
 class JudgmentsScreen:
-    """The tab of the judgments: choices, what there is to choose from, the list, one judgment."""
+    """The tab of the judgments: choices, what there is to choose from, the list, one judgment.
+
+    `position`: that of the judgment among the `total` of the list. `query`: of the view.
+    """
 
     filters: Filters
     offers: Offers
-    questions: list[tuple[str, int]]  # titles, and the position of the first judgment on each
-    question: int | None  # the position that stands for the question of the judgment
     key: Key
-    first: int | None  # the row that the reader turned the list to
     game: int
     as_written: bool
     pairwise: bool
-    is_first: bool
-    is_last: bool
+    position: int
+    total: int
+    query: Query
     list_html: str
     judgment_html: str
 
-    @property
-    def address_html(self) -> str:
-        """A link to the view."""
-        question, of, against = self.key if self.questions else ("", "", "")
-        key = {"question": question, "of": of, "against": against}
-        game, written = "2" if question and self.game else "", "1" if self.as_written else ""
-        view = vars(self.filters) | {"written": written} | key | {"game": game}
-        return address_html({"tab": "judgments", **view})
+    def view(self) -> View:
+        """Return the tab as the page shows it."""
+        chosen, text = vars(self.filters), self.filters.text
+        fields = [
+            select(
+                name,
+                label,
+                self.offers[name],
+                chosen[name],
+                nothing=nothing,
+                is_filter=name != "model",
+            )
+            for name, (label, nothing) in FILTERS.items()
+            if self.offers[name] or name != "baseline"
+        ]
+        fields.append(search("text", "Search (Enter)", text, "in all texts"))
+        if self.filters != self.filters.base:
+            every = self.query | dict.fromkeys(chosen, "") | vars(self.filters.base)
+            fields.append(view_link(every, "Reset filters", style="button", state='id="reset"'))
+        of = f"{self.position + 1} of {self.total:,}" if self.total else "none"
+        question, model, baseline = self.key
+        return View(
+            query=self.query,
+            parts={
+                "filters": choices_form(fields, without(self.query, *FILTERS, "text", "first")),
+                "found": self.list_html,
+                "shown": f'{self._bar()}<div id="judgment">{self.judgment_html}</div>',
+            },
+            said=f"Judgment {of}: {question}, {model}{baseline and f' against {baseline}'}.",
+        )
+
+    def _bar(self) -> str:
+        """Return the way to the next judgment, and the choices of the game and of the texts."""
+        games = "".join(
+            f'<label><input type="radio" name="game" value="{value}"'
+            f"{' checked' if number == self.game else ''}>game {number + 1}</label>"
+            for number, value in enumerate(("", "2"))
+        )
+        games = f'<fieldset id="game"><legend class="unseen">Game</legend>{games}</fieldset>'
+        fields = [
+            games if self.pairwise else "",
+            switch("written", "as written", on=self.as_written),
+        ]
+        form = choices_form(fields, without(self.query, "game", "written"))
+        here = without(self.query, "first")
+        steps = (
+            ("previous", "k", -1, self.position > 0),
+            ("next", "j", 1, self.position + 1 < self.total),
+        )
+        turns = "".join(
+            view_link(
+                here | {"step": str(step)},
+                name.capitalize(),
+                style="button",
+                title=f"{name} judgment, key {key}",
+                state=f'id="{name}"' + ("" if there else ' aria-disabled="true"'),
+            )
+            for name, key, step, there in steps
+        )
+        place = f"<b>{self.position + 1:,}</b> of {self.total:,}" if self.total else ""
+        return f'<div class="bar-above">{turns}<span class="place">{place}</span>{form}</div>'
+
+
+def without(query: Query, *names: str) -> Query:
+    """Return a query without some of its values."""
+    return {name: value for name, value in query.items() if name not in names}
+
+
+def judgments_tab(library: Library, query: Query) -> View:
+    """Return the tab for a link."""
+    return open_link(library, query).view()
 
 
 def judgments_screen(
@@ -56,49 +130,40 @@ def judgments_screen(
     filters: Filters,
     key: Key = ("", "", ""),
     *,
-    position: int | None = None,
     step: int = 0,
     first: int | None = None,
     game: int = 0,
     as_written: bool = False,
 ) -> JudgmentsScreen:
-    """Build the tab of the judgments. The selected one is that at `position`, else that with `key`,
-    else the first, and from there `step` further on. `first`: the row at which the list begins.
+    """Build the tab of the judgments. The selected one is that with `key`, else the first, and from
+    there `step` further on. `first`: the row at which the list begins.
     """
     filters, offers, notices = valid_filters(library, filters)
     entries = library.select(filters)
-    if position is None:
-        position, substitution = _position(library, entries, key)
-        notices.append(substitution)
+    position, substitution = _position(library, entries, key)
     position = max(0, min(position + step, len(entries) - 1))
-    questions, starts = library.questions, question_starts(entries)
     key = entries[position].key if entries else key
+    question, of, against = key if entries else ("", "", "")
+    query = {"tab": "judgments", **vars(filters), "written": "1" if as_written else ""}
+    query |= {"question": question, "of": of, "against": against}
+    query |= {"game": "2" if question and game else ""}
+    above = strip_html(strip_of(library, filters), lambda choice: query | toggled(filters, choice))
+    query |= {"first": "" if first is None else str(first)}
     page = judgment_part(library, filters, entries, position, game, as_written)
-    above = strip_of(library, filters)
     rows = Rows(entries, position, first, one_model=bool(filters.model))
     return JudgmentsScreen(
         filters=filters,
         offers=offers,
-        questions=[(question_title(questions.get(q), q), at) for q, at in starts.items()],
-        question=starts[key[0]] if entries else None,
         key=key,
-        first=first,
         game=game,
         as_written=as_written,
         pairwise=bool(entries) and entries[position].pairwise,
-        is_first=not position,
-        is_last=position >= len(entries) - 1,
-        list_html=list_html(rows, questions, above) if entries else above + page,
-        judgment_html=notice(library.fault, *notices) + page,
+        position=position,
+        total=len(entries),
+        query={name: value for name, value in query.items() if value},
+        list_html=list_html(rows, library.questions, query, above) if entries else above + page,
+        judgment_html=notice(library.fault, *notices, substitution) + page,
     )
-
-
-def question_starts(entries: Sequence[ListedJudgment]) -> dict[str, int]:
-    """Return the position of the first judgment on each question of a list."""
-    starts = dict[str, int]()
-    for position, entry in enumerate(entries):
-        starts.setdefault(entry.question, position)
-    return starts
 
 
 def valid_filters(library: Library, request: Filters) -> tuple[Filters, Offers, list[str]]:
@@ -108,12 +173,11 @@ def valid_filters(library: Library, request: Filters) -> tuple[Filters, Offers, 
     if judge and request.judge not in ("", judge):
         notices.append(f"There are no judgments by {request.judge}. These are by {judge}.")
     values = vars(request) | {"judge": judge}
-    # A name that is gone is offered once more: the page may ask again before it knows.
-    offers = {"judge": [*judges, *{request.judge}.difference(judges, [""])]}
+    offers = {"judge": judges}
 
     def check(name: str, kind: str, names: Sequence[str]) -> None:
         missing = {values[name]}.difference(names, [""])
-        offers[name] = [*names, *missing]
+        offers[name] = list(names)
         # Without a judge every name is missing. The list says why.
         if missing and judge:
             notices.append(f"There is no {kind} {values[name]} here. This is shown without it.")
@@ -191,40 +255,29 @@ def judgment_part(
     return notice(reason)
 
 
-def query_of(query: str) -> dict[str, str]:
-    """Return the names and values of a link's query."""
-    return dict(parse_qsl(query.removeprefix("?"), errors="replace"))
-
-
-def _filters_of(query: Mapping[str, str]) -> Filters:
-    return Filters(**{name: query.get(name, "") for name in vars(Filters())})
-
-
-def picked_key(library: Library, query: str, position: int) -> Key:
-    """Return the key of a row in the list that a query opens. The page may show another by now."""
-    filters, *_ = valid_filters(library, _filters_of(query_of(query)))
-    entries = library.select(filters)
-    return entries[position].key if position < len(entries) else ("", "", "")
-
-
-def open_link(
-    library: Library, judge: str, query: Mapping[str, str]
-) -> tuple[str, JudgmentsScreen]:
-    """Return the tab and the judgments that a link names, or without a link the first ones."""
-    filters = _filters_of(query)
-    filters = replace(filters, judge=filters.judge or judge)
-    if not query:
-        filters = replace(filters, model=next(iter(library.models(judge)), ""))
+def open_link(library: Library, query: Query) -> JudgmentsScreen:
+    """Return the judgments that a link names."""
+    filters = Filters(**{name: query.get(name, "") for name in vars(Filters())})
     # Checked here as well, so that names that only the link has are not offered.
     filters, _, notices = valid_filters(library, filters)
     key = (query.get("question", ""), query.get("of", ""), query.get("against", ""))
-    game, as_written = int(query.get("game") == "2"), query.get("written") == "1"
-    shown = judgments_screen(library, filters, key, game=game, as_written=as_written)
+    shown = judgments_screen(
+        library,
+        filters,
+        key,
+        step=number(query.get("step", "")) or 0,
+        first=number(query.get("first", "")),
+        game=int(query.get("game") == "2"),
+        as_written=query.get("written") == "1",
+    )
     same = all(part in ("", of_shown) for part, of_shown in zip(key, shown.key, strict=True))
     if key[0] in ("", shown.key[0]) and not same:
         of, against = key[1] or "any model", key[2] or "any baseline"
         lost = f"The judgment of {of} against {against} is not in this list. This is another."
         notices.insert(0, lost)
-    shown = replace(shown, judgment_html=notice(*notices) + shown.judgment_html)
-    tab = query.get("tab", "")
-    return tab if tab in TABS else TABS[0], shown
+    return replace(shown, judgment_html=notice(*notices) + shown.judgment_html)
+
+
+def number(text: str) -> int | None:
+    """Return the whole number that a value of a query is, None if it is none."""
+    return int(text) if re.fullmatch(r"-?\d{1,9}", text, re.ASCII) else None

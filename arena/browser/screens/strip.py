@@ -7,11 +7,9 @@ from collections import Counter
 from dataclasses import replace
 
 from arena.bench.labels import games_disagree, overall, winners
-from arena.browser.html.judgment_list import Choice, Strip, strip_html
+from arena.browser.html.controls import Query
+from arena.browser.html.judgment_list import Choice, Strip
 from arena.browser.library import (
-    GAMES_DISAGREE,
-    LONGER,
-    SHORTER,
     Filters,
     Library,
     difference,
@@ -23,12 +21,12 @@ NAMES = {"baseline": "against", "category": "in", "show": "", "outcome": "", "te
 
 
 @until_changed
-def strip_of(library: Library, filters: Filters) -> str:
-    """Return the strip of the listed judgments as HTML, "" if they compare nothing."""
+def strip_of(library: Library, filters: Filters) -> Strip | None:
+    """Return what the listed judgments are in sum, None if they compare nothing."""
     entries = library.select(filters)
     alike = library.select(replace(filters, outcome="", order=""))
     if alike and not any(entry.pairwise for entry in alike):
-        return ""
+        return None
     lengths = library.lengths()
     longer = [d for entry in entries if (d := difference(*lengths(entry))) is not None]
     whole = [won for entry in entries if len(won := winners(entry.labels[:2])) == 2]
@@ -40,7 +38,7 @@ def strip_of(library: Library, filters: Filters) -> str:
     of = (question.cluster for e in entries if (question := questions.get(e.question)))
     clusters = Counter(name for name in of if name and name != filters.category)
     wanted = frozenset(filter(None, filters.outcome.split(",")))
-    strip = Strip(
+    return Strip(
         outcomes=Counter(overall(entry.labels) for entry in alike if entry.pairwise),
         wanted=wanted,
         longer=statistics.fmean(longer) if longer else None,
@@ -49,7 +47,6 @@ def strip_of(library: Library, filters: Filters) -> str:
         clusters=clusters.most_common(CLUSTERS),
         set=chosen(filters),
     )
-    return strip_html(strip, (LONGER, SHORTER), GAMES_DISAGREE)
 
 
 def chosen(filters: Filters) -> list[tuple[str, Choice]]:
@@ -62,14 +59,16 @@ def chosen(filters: Filters) -> list[tuple[str, Choice]]:
     return found
 
 
-def toggled(filters: Filters, name: str, value: str) -> Filters:
-    """Return filters with a choice set, or without it if it is set. Outcomes go together."""
-    current = getattr(filters, name)
+def toggled(filters: Filters, choice: Choice) -> Query:
+    """Return the value of a filter with a choice set, or without it if it is set. Outcomes go
+    together.
+    """
+    name, current = choice.name, getattr(filters, choice.name)
     if name != "outcome":
-        return replace(filters, **{name: "" if current == value else value})
+        return {name: "" if current == choice.value else choice.value}
     outcomes = dict.fromkeys(filter(None, current.split(",")))
-    if value in outcomes:
-        del outcomes[value]
+    if choice.value in outcomes:
+        del outcomes[choice.value]
     else:
-        outcomes[value] = None
-    return replace(filters, outcome=",".join(outcomes))
+        outcomes[choice.value] = None
+    return {name: ",".join(outcomes)}

@@ -16,7 +16,6 @@ from arena.bench.records import draw_evenly
 from arena.browser.html.judgment_list import question_title, signs_html
 from arena.browser.html.judgment_page import Look, judgment_html
 from arena.browser.html.markdown import Rendering, plain, rendered
-from arena.browser.html.mathml import mathml
 from arena.browser.index import ListedJudgment
 from arena.browser.judgment_view import JudgmentView, Side, judgment_view
 from arena.browser.library import Filters, Library
@@ -131,7 +130,7 @@ class Battles:
 
     def pages(self, index: SearchIndex) -> Iterator[tuple[str, Section]]:
         """Yield the file and the page of each battle, and add its texts to the index."""
-        rendering = Rendering(mathml, seconds=math.inf, characters=COLOURED)
+        rendering = Rendering(seconds=math.inf, characters=COLOURED)
         show = functools.lru_cache(RECENT)(functools.partial(rendered, rendering=rendering))
         addresses = set(map(address, self.entries))
         others: dict[tuple[str, str], list[ListedJudgment]] = {}

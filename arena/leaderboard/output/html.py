@@ -123,13 +123,11 @@ def board_html(board: Board) -> str:
     return html_page(*titles(board), body, summary_lines(board), script)
 
 
-def board_table(
-    board: Board, *, browsed: bool = False, address: Callable[[str], str] | None = None
-) -> str:
-    """Return a board as a table with drawn intervals, whose heads sort the rows. `browsed`: instead
-    the rows open their models, at the addresses if there are some, and have their rank and games.
+def board_table(board: Board, *, address: Callable[[str], str] | None = None) -> str:
+    """Return a board as a table with drawn intervals, whose heads sort the rows. `address`: that of
+    a model, "" for one without. Then the rows open their models, and have their rank and games.
     """
-    marks = axis_marks(board)
+    marks, browsed = axis_marks(board), address is not None
     low, high = marks[0], marks[-1]
     games = browsed and any(row.outcomes for row in board.rows)
     hints = {
@@ -176,11 +174,9 @@ def _board_row(
     if rank and row.model == board.baseline:
         attributes = f' class="baseline" title="{name} is the baseline"'
     elif rank:
-        attributes = f' class="model" data-model="{name}" title="open the battles of {name}"'
-        shown = f"<button>{name}</button>"
-        if address:
-            link = escape(address(row.model))
-            shown = f'<a href="{link}">{name}</a>' if link else name
+        attributes = f' class="model" title="open the battles of {name}"'
+        link = escape(address(row.model)) if address else ""
+        shown = f'<a href="{link}">{name}</a>' if link else name
     score, interval, tokens = row_texts(row, board)
     places = row.bounds[0], row.score, row.bounds[1]
     plot = interval_svg(places, scale, board.format.baseline_score, f"{score} {interval}")

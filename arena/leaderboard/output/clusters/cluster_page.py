@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from html import escape
 
 from arena.base.table import counted
@@ -31,72 +31,88 @@ FEW_CLUSTERS = 10  # that are columns of a page
 ENDS = 5  # clusters of a model that a page shows of the weakest, and of the strongest
 
 
+@dataclass(frozen=True)
+class Links:
+    """Where a table leads. `order`: that of its rows. `sorted`: the address of the table in another
+    order. `battles`: that of the battles in a cluster of a model.
+    """
+
+    order: str
+    sorted: Callable[[str], str]
+    battles: Callable[[str, str], str]
+
+
 def cluster_rows(
     table: ClusterTable,
     boards: Sequence[Board],
     models: Sequence[str],
     *,
-    order: str = "",
+    links: Links | None = None,
     drawn: bool = True,
     caption: str = "",
 ) -> str:
     """Return clusters as rows of a table: score, interval, judged questions and drawn interval of
-    each model. `order`: that of the rows, for heads that sort them and rows that open the battles.
+    each model. With `links` the heads sort the rows, and the rows open the battles.
     """
     rows = [row for board in table.boards for model in models if (row := board.row(model))]
     marks = axis_marks(replace(table.wholes[0], rows=tuple(rows)))
-    heads = [_head(table.by, "name", order, kind="name")]
+    heads = [_head(table.by, "name", links, kind="name")]
     for model, key in zip(models, ("score", "beside"), strict=False):
-        name = f"<small>{escape(model)}</small>" if order else ""
-        heads.append(_head("score", key, order, f"{model}: {axis_label(table.wholes[0])}", name))
+        name = f"<small>{escape(model)}</small>" if links else ""
+        heads.append(_head("score", key, links, f"{model}: {axis_label(table.wholes[0])}", name))
         heads.append(f"{levels(table)} CI")
-        heads.append(_head("questions", "questions" if key == "score" else "", order))
+        heads.append(_head("questions", "questions" if key == "score" else "", links))
         heads += [axis_head(marks)] if drawn else []
     lines = []
     for board in boards:
-        name = escape(cluster_name(board))
-        opened = bool(order and board.name)
-        shown = f"<button>{name}</button>" if opened else name
+        name, opens = escape(cluster_name(board)), links if board.name else None
+        shown = _link(name, opens.battles(board.name, models[0]) if opens else "")
         cells = [f'<td class="name" title="{name}">{shown}</td>']
         for number, model in enumerate(models):
-            opens = f' data-cluster="{escape(board.name)}" data-model="{escape(model)}"'
-            there = opens if opened and number else ""
-            cells += score_cells(board, model, (marks[0], marks[-1]) if drawn else None, there)
-        attributes = f' data-cluster="{escape(board.name)}" data-model="{escape(models[0])}"'
-        lines.append(html_row(cells, f' class="model"{attributes}' if opened else ""))
+            address = opens.battles(board.name, model) if opens and number else ""
+            cells += score_cells(board, model, (marks[0], marks[-1]) if drawn else None, address)
+        lines.append(html_row(cells, ' class="model"' if opens else ""))
     return html_table(heads, lines, caption=caption)
 
 
-def _head(text: str, key: str, order: str, title: str = "", above: str = "", kind: str = "") -> str:
+def _link(words: str, address: str) -> str:
+    return f'<a href="{escape(address)}">{words}</a>' if address else words
+
+
+def _head(
+    text: str, key: str, links: Links | None, title: str = "", above: str = "", kind: str = ""
+) -> str:
     """Return a head that sorts by a key, the other way round if the rows are sorted by it."""
-    if not (order and key):
+    if not (links and key):
         return f'<th scope="col" class="{kind}" title="{escape(title)}">{above}{text}</th>'
-    is_current, turned = order.removeprefix("-") == key, order.startswith("-")
+    is_current, turned = links.order.removeprefix("-") == key, links.order.startswith("-")
     rising = (key == "questions") == turned
     sort = f' aria-sort="{"ascending" if rising else "descending"}"' if is_current else ""
-    following = f"-{key}" if order == key else key
-    button = f'<button data-sort="{following}">{text}</button>'
-    return f'<th scope="col" class="{kind}" title="{escape(title)}"{sort}>{above}{button}</th>'
+    link = _link(text, links.sorted(f"-{key}" if links.order == key else key))
+    return f'<th scope="col" class="{kind}" title="{escape(title)}"{sort}>{above}{link}</th>'
 
 
 def score_cells(
-    board: Board, model: str, scale: tuple[float, float] | None, opens: str
+    board: Board, model: str, scale: tuple[float, float] | None, address: str
 ) -> Iterator[str]:
-    """Yield the cells of a model in a cluster, with a drawn interval if there is a scale."""
+    """Yield the cells of a model in a cluster, with a drawn interval if there is a scale.
+
+    `address`: where the score leads, "" for nowhere.
+    """
     row, judged = board.row(model), board.counts.judged.get(model, 0)
     score, interval = score_texts(row, board)
-    yield f"<td{opens}>{f'<button>{score}</button>' if opens else score}</td>"
-    yield f'<td class="less"{opens}>{interval}</td>'
+    yield f"<td>{_link(score, address)}</td>"
+    yield f'<td class="less">{interval}</td>'
     all_questions = board.counts.questions or 0
     of = "" if judged == all_questions else f" of {all_questions:,}"
-    yield f'<td class="less"{opens}>{judged:,}{of}</td>'
+    yield f'<td class="less">{judged:,}{of}</td>'
     if scale:
         plot = ""
         if row:
             places = row.bounds[0], row.score, row.bounds[1]
             words = f"{score} {interval}"
             plot = interval_svg(places, scale, board.format.baseline_score, words)
-        yield f'<td class="plot"{opens}>{plot}</td>'
+        yield f'<td class="plot">{plot}</td>'
 
 
 def table_html(table: ClusterTable) -> str:

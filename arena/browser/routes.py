@@ -1,0 +1,109 @@
+"""The addresses of the page beside those of Gradio: views as HTML in JSON."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Mapping
+from urllib.parse import parse_qsl
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from arena.browser.defaults import Chosen
+from arena.browser.html.controls import Query, link, view_link
+from arena.browser.html.judgment_page import notice
+from arena.browser.html.markdown import plain
+from arena.browser.screens.board import board_tab, judges_tab
+from arena.browser.screens.clusters import clusters_tab
+from arena.browser.screens.judgments import judgments_tab
+from arena.browser.screens.view import Tab, View
+
+# Each tab by its name in a query: its words, and its view. The first is that of a bare address.
+TABS: Mapping[str, tuple[str, Tab]] = {
+    "judgments": ("Judgments", judgments_tab),
+    "leaderboard": ("Leaderboard", board_tab),
+    "clusters": ("Clusters", clusters_tab),
+    "judges": ("Judges", judges_tab),
+}
+# What a tab takes over from the one that was open before.
+CARRIED = ("judge", "model", "baseline", "category")
+
+
+def query_of(text: str) -> dict[str, str]:
+    """Return the values of a query by name. Those of one name are joined by a space."""
+    query = dict[str, str]()
+    for name, value in parse_qsl(text.removeprefix("?"), errors="replace"):
+        query[name] = f"{query[name]} {value}" if name in query else value
+    return query
+
+
+class Views:
+    """The views of a bench by their queries. The first one lets all texts be read in the
+    background, so that no search waits for them.
+    """
+
+    def __init__(self, chosen: Chosen) -> None:
+        self.library, self.judge = chosen.library, chosen.judge
+        self.title = f"<h1>{plain(self.library.bench.name)}</h1>{notice(*chosen.remarks)}"
+        self.warming = threading.Thread(target=self.library.warm, args=(chosen.judge,), daemon=True)
+        self._starting = threading.Lock()
+
+    def __call__(self, query: Query) -> View:
+        """Return the view for a query."""
+        with self._starting:
+            if self.warming.ident is None:
+                self.warming.start()
+        asked = {name: value for name, value in query.items() if not name.startswith("__")}
+        if not asked:
+            asked = {"model": next(iter(self.library.models(self.judge)), "")}
+        _, tab = TABS.get(asked.get("tab", ""), next(iter(TABS.values())))
+        return tab(self.library, {"judge": self.judge} | asked)
+
+
+def tab_links(query: Query) -> str:
+    """Return the links to all tabs, each with what it takes over from a view."""
+    carried = {name: query[name] for name in CARRIED if name in query}
+    here = query.get("tab", "")
+    states = {name: f'data-tab="{name}"' for name in TABS}
+    states |= {here: f'data-tab="{here}" aria-current="page"'} if here in TABS else {}
+    links = (view_link({"tab": n} | carried, w, state=states[n]) for n, (w, _) in TABS.items())
+    return "".join(links)
+
+
+def signed_in(request: Request) -> bool:
+    """Whether a request comes from somebody who may read the page: after a login, if it has one."""
+    app = request.app
+    if app.auth is None:
+        return True
+    names = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
+    return any(request.cookies.get(name) in app.tokens for name in names)
+
+
+def guarded(answer: Callable[[Request], Response]) -> Callable[[Request], Response]:
+    """Let a route answer those alone who may read the page."""
+
+    @functools.wraps(answer)
+    def of_reader(request: Request) -> Response:
+        return answer(request) if signed_in(request) else Response(status_code=401)
+
+    return of_reader
+
+
+def routes(views: Views) -> list[Route]:
+    """Return the routes of the page."""
+
+    @guarded
+    def view(request: Request) -> Response:
+        shown = views(query_of(request.url.query))
+        content = {
+            "query": link(shown.query),
+            "tab": shown.query.get("tab", ""),
+            "parts": {"title": views.title, "tabs": tab_links(shown.query), **shown.parts},
+            "said": shown.said,
+        }
+        return Response(msgspec.json.encode(content), media_type="application/json")
+
+    return [Route("/view", view)]
