@@ -19,6 +19,7 @@ from arena.browser.html.markdown import plain
 from arena.browser.screens.board import board_tab, judges_tab
 from arena.browser.screens.clusters import clusters_tab
 from arena.browser.screens.judgments import judgments_tab
+from arena.browser.screens.questions import questions_tab
 from arena.browser.screens.view import Tab, View
 
 # Each tab by its name in a query: its words, and its view. The first is that of a bare address.
@@ -26,6 +27,7 @@ TABS: Mapping[str, tuple[str, Tab]] = {
     "judgments": ("Judgments", judgments_tab),
     "leaderboard": ("Leaderboard", board_tab),
     "clusters": ("Clusters", clusters_tab),
+    "questions": ("Questions", questions_tab),
     "judges": ("Judges", judges_tab),
 }
 # What a tab takes over from the one that was open before.

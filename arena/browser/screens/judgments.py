@@ -241,6 +241,11 @@ def judgment_part(
         found = library.found_in(sought)(entries[position]) if sought else frozenset[str]()
         look = judgment_page.Look(game, show, sought=sought, found=found)
         return judgment_page.judgment_html(view, look)
+    return no_judgment(library, filters)
+
+
+def no_judgment(library: Library, filters: Filters) -> str:
+    """Return the reason why no judgment passes some filters."""
     if not filters.judge:
         reason = f"{library.bench.folder} has no judgments yet. Make some with gen_judgment.py."
     elif next(library.judgments(filters.judge), None) is None:
