@@ -12,6 +12,9 @@ let asking = null;  // the view that is on its way
 const left = {};  // the last query of each tab
 const places = {};  // where the reader left the table that scrolls, by the query
 
+const sheet = element.querySelector("link");
+const styled = sheet.sheet ? null : new Promise(ready => sheet.addEventListener("load", ready));
+
 // Views
 
 async function go(wanted, {back = false} = {}) {
@@ -24,7 +27,9 @@ async function go(wanted, {back = false} = {}) {
     const answer = await fetch(`view${wanted}`, {signal: mine.stop.signal});
     if (answer.status === 401) return location.reload();  // asks for the password
     if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
-    show(await answer.json(), back);
+    const shown = await answer.json();
+    await styled;
+    show(shown, back);
   } catch (error) {
     if (error.name === "AbortError") return;
     fail(error instanceof TypeError ? "qa_browser.py does not answer. Is it still running?" : `${error}`);
