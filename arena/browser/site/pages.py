@@ -16,7 +16,7 @@ from arena.leaderboard.board import Board
 from arena.leaderboard.clusters import score_clusters
 from arena.leaderboard.options import BoardOptions
 from arena.leaderboard.output.clusters import cluster_page, cluster_report
-from arena.leaderboard.output.html import html_page
+from arena.leaderboard.output.html import BoardLinks, html_page
 from arena.leaderboard.output.notes import summary_lines
 from arena.quality import judge_html, judge_report
 from arena.quality.panel import JudgeOptions
@@ -109,7 +109,9 @@ def _boards_html(boards: Sequence[Board], shown: Collection[str]) -> str:
 
     several = len(boards) > 1
     parts = (
-        board_html(board, summary_lines(board, flags=False), headed=several, address=address)
+        board_html(
+            board, summary_lines(board, flags=False), headed=several, links=BoardLinks(address)
+        )
         for board in sorted(boards, key=lambda board: not board.weights)
     )
     return "".join(parts)
