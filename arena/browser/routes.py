@@ -20,6 +20,7 @@ from arena.browser.html.markdown import plain
 from arena.browser.screens.board import board_tab, judges_tab
 from arena.browser.screens.clusters import clusters_tab
 from arena.browser.screens.judgments import judgments_tab
+from arena.browser.screens.questions import questions_tab
 from arena.browser.screens.view import Tab, View
 from arena.leaderboard.output.html import palette
 
@@ -28,6 +29,7 @@ TABS: Mapping[str, tuple[str, Tab]] = {
     "judgments": ("Judgments", judgments_tab),
     "leaderboard": ("Leaderboard", board_tab),
     "clusters": ("Clusters", clusters_tab),
+    "questions": ("Questions", questions_tab),
     "judges": ("Judges", judges_tab),
 }
 STYLE = Path(__file__).with_name("html") / "style.css"
