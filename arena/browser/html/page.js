@@ -9,7 +9,7 @@ let tab = "";
 let html = {};  // of its parts, by their ids
 let steps = 0;  // that were asked for since
 let asking = null;  // the view that is on its way
-const left = {};  // the last query of each tab
+let left = {};  // the last query of each tab
 const places = {};  // where the reader left the table that scrolls, by the query
 
 const sheet = element.querySelector("link");
@@ -44,6 +44,9 @@ async function go(wanted, {back = false} = {}) {
 }
 
 function show(shown, back) {
+  const now = new URLSearchParams(shown.query), before = new URLSearchParams(query ?? "");
+  const other = name => before.get(name) !== now.get(name);
+  if (other("bench")) left = {};
   const changed = shown.tab !== tab, scrolled = view.querySelector(".box");
   if (scrolled) places[query] = [scrolled.scrollLeft, scrolled.scrollTop];
   if (changed) {
@@ -54,8 +57,6 @@ function show(shown, back) {
   element.querySelector("#fault")?.remove();
   for (const [id, text] of Object.entries(shown.parts)) fill(id, text);
   for (const part of [...view.children]) if (!(part.id in shown.parts)) part.remove();
-  const before = new URLSearchParams(query ?? ""), now = new URLSearchParams(shown.query);
-  const other = name => before.get(name) !== now.get(name);
   if (changed || ["question", "of", "against"].some(other)) scrollTo(0, 0);
   const following = query !== null && !back && ofList(query) !== ofList(shown.query);
   if (location.search !== shown.query) {
@@ -63,6 +64,7 @@ function show(shown, back) {
   }
   left[tab] = query = shown.query;
   element.querySelector(".address").setAttribute("href", query);
+  document.title = `Judgments of ${at("title").querySelector("h1").textContent}`;
   at("said").textContent = shown.said;
   tend();
   view.querySelector(".box")?.scrollTo(...places[query] ?? [0, 0]);

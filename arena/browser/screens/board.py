@@ -50,7 +50,7 @@ class BoardChoice:
     @property
     def query(self) -> Query:
         """The query of the view."""
-        values = vars(self) | {"tab": "leaderboard", "control": " ".join(self.control)}
+        values = {"tab": "leaderboard", **vars(self), "control": " ".join(self.control)}
         return {name: value for name, value in values.items() if value}
 
 
