@@ -104,7 +104,8 @@ def report_access(host: str, share: bool, url: str | None, *, password: bool) ->
 
 _SERVED = re.compile(
     r"HEAD /|POST /login"
-    r"|GET /(|view|config|(assets|static)/.+|theme\.css|favicon\.ico|manifest\.json|robots\.txt"
+    r"|GET /(|view|list\.(csv|jsonl)|battle\.html|config|(assets|static)/.+|theme\.css"
+    r"|favicon\.ico|manifest\.json|robots\.txt"
     r"|gradio_api/(heartbeat/\w+|app_id|startup-events))"
 )
 _HEADERS = {

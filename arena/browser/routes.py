@@ -1,4 +1,4 @@
-"""The addresses of the page beside those of Gradio: views as HTML in JSON."""
+"""The addresses of the page beside those of Gradio: views as HTML in JSON, and files to save."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from arena.browser.defaults import Chosen
 from arena.browser.html.controls import Query, link, view_link
 from arena.browser.html.judgment_page import notice
 from arena.browser.html.markdown import plain
+from arena.browser.output.downloads import FILES
 from arena.browser.screens.board import board_tab, judges_tab
 from arena.browser.screens.clusters import clusters_tab
 from arena.browser.screens.judgments import judgments_tab
@@ -106,4 +107,8 @@ def routes(views: Views) -> list[Route]:
         }
         return Response(msgspec.json.encode(content), media_type="application/json")
 
-    return [Route("/view", view)]
+    @guarded
+    def save(request: Request) -> Response:
+        return FILES[request.scope["path"]](views.library, query_of(request.url.query))
+
+    return [Route("/view", view), *(Route(path, save) for path in FILES)]
