@@ -89,11 +89,11 @@ WON, LOST, SPLIT, TIED = "won", "lost", "split", "tied"
 OVERALL = (WON, LOST, SPLIT, TIED, NO_VERDICT)
 
 
-def overall(labels: Labels) -> str:
-    """Return the outcome of a judgment for the model over its games with a verdict, one of OVERALL:
-    split if each side won one.
+def overall(*judgments: Labels) -> str:
+    """Return the outcome of one judgment or more for the model over their games with a verdict, one
+    of OVERALL: split if each side won one.
     """
-    won = {side for side in winners(labels[:2]) if side is not None}
+    won = {side for labels in judgments for side in winners(labels[:2]) if side is not None}
     if {1, -1} <= won:
         return SPLIT
     if not won:
@@ -101,9 +101,10 @@ def overall(labels: Labels) -> str:
     return WON if 1 in won else LOST if -1 in won else TIED
 
 
-def margin(labels: Labels) -> float | None:
+def margin(*judgments: Labels) -> float | None:
     """Return the mean worth to the model of the games with a verdict, None without one."""
-    points = [p for game, label in enumerate(labels[:2]) if (p := worth(label, game)) is not None]
+    games = (worth(label, game) for labels in judgments for game, label in enumerate(labels[:2]))
+    points = [p for p in games if p is not None]
     return sum(points) / len(points) if points else None
 
 

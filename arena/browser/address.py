@@ -104,7 +104,7 @@ def report_access(host: str, share: bool, url: str | None, *, password: bool) ->
 
 _SERVED = re.compile(
     r"HEAD /|POST /login"
-    r"|GET /(|view|list\.(csv|jsonl)|battle\.html|config|(assets|static)/.+|theme\.css"
+    r"|GET /(|view|list\.(csv|jsonl)|battle\.html|page\.css|config|(assets|static)/.+|theme\.css"
     r"|favicon\.ico|manifest\.json|robots\.txt"
     r"|gradio_api/(heartbeat/\w+|app_id|startup-events))"
 )

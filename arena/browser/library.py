@@ -11,13 +11,24 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import NamedTuple, TypeVar, cast
 
 from arena.base.errors import InputError
 from arena.bench.answer_style import NO_STYLES
 from arena.bench.config import JudgeConfig
-from arena.bench.labels import NO_VERDICT, OUTCOMES, games_disagree, margin, overall, tendency
+from arena.bench.labels import (
+    LABELS,
+    NO_VERDICT,
+    OUTCOMES,
+    Labels,
+    games_disagree,
+    margin,
+    normal_label,
+    overall,
+    tendency,
+)
 from arena.bench.paths import Bench, judge_names, model_names
 from arena.bench.records import BaselineRule, Question
 from arena.browser import index
@@ -33,6 +44,42 @@ ORDERS = (LOSSES, WINS, LONGEST, SHORTEST, LONGER, SHORTER, DISPUTED)
 RECENT = 16  # results of a kind in memory: enough for several readers, or for one who compares
 
 
+class Said(NamedTuple):
+    """A label of a game, and the label that another judge, `by`, gives the same game."""
+
+    label: str
+    other: str = ""
+    by: str = ""  # "" for no other judge
+
+    @classmethod
+    def of(cls, text: str) -> Said:
+        """Return what the text of a filter stands for: "A>B", or "A>B|B>A|other-judge"."""
+        return cls(*text.split("|", 2))
+
+    @property
+    def text(self) -> str:
+        """The text of the filter."""
+        return "|".join(filter(None, self))
+
+    @property
+    def words(self) -> str:
+        """The filter as a reader sees it."""
+        return f"{self.label}, by {self.by} {self.other}" if self.by else self.label
+
+    def is_known(self, others: Sequence[str]) -> bool:
+        """Whether the labels exist, and the other judge is one of those given."""
+        beside = self.other in LABELS and self.by in others
+        return self.label in LABELS and (beside if self.other else not self.by)
+
+    def fits(self, labels: Labels, others: Labels = ()) -> bool:
+        """Whether a judgment, beside that of the other judge, has a game with these labels."""
+        games = zip_longest(labels[:2], others[:2])
+        pairs = ((normal_label(one), normal_label(other)) for one, other in games)
+        return any(
+            one == self.label and (not self.by or other == self.other) for one, other in pairs
+        )
+
+
 @dataclass(frozen=True)
 class Filters:
     """Which judgments are listed, and in which order. An empty text is no filter."""
@@ -45,6 +92,7 @@ class Filters:
     order: str = ""  # one of ORDERS
     text: str = ""  # in the prompt, an answer or the judge's words
     outcome: str = ""  # those of OVERALL that are wanted, with commas between them
+    said: str = ""  # the text of a Said
 
     @property
     def base(self) -> Filters:
@@ -195,6 +243,8 @@ class Library:
             entries = [entry for entry in entries if len(sides[entry.key] - {None}) > 1]
         elif show:
             entries = [entry for entry in entries if show in entry.outcomes.values()]
+        if filters.said:
+            entries = list(filter(self.saying(filters), entries))
         if filters.outcome:
             wanted = set(filters.outcome.split(","))
             entries = [entry for entry in entries if overall(entry.labels) in wanted]
@@ -268,6 +318,20 @@ class Library:
             return frozenset(place for place, has in places.items() if has)
 
         return found
+
+    def saying(self, filters: Filters) -> Callable[[ListedJudgment], bool]:
+        """Return whether a game of a judgment has the labels of a filter. Judgments of other judges
+        in the file of one count for none, as in the report on judges.
+        """
+        said, beside = Said.of(filters.said), dict[Key, Labels]()
+        for entry in self.judgments(said.by, filters.model):
+            if not entry.foreign:
+                beside[entry.against(filters.baseline).key] = entry.labels
+
+        def says(entry: ListedJudgment) -> bool:
+            return not entry.foreign and said.fits(entry.labels, beside.get(entry.key, ()))
+
+        return says
 
     def warm(self, judge: str) -> None:
         """Read the texts that a search of a judge's judgments needs."""

@@ -7,7 +7,6 @@ from pathlib import Path
 import gradio as gr
 
 HTML = Path(__file__).with_name("html")
-STYLE = HTML / "style.css"
 THEME = gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
 
 

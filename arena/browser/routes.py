@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -20,15 +21,20 @@ from arena.browser.output.downloads import FILES
 from arena.browser.screens.board import board_tab, judges_tab
 from arena.browser.screens.clusters import clusters_tab
 from arena.browser.screens.judgments import judgments_tab
+from arena.browser.screens.questions import questions_tab
 from arena.browser.screens.view import Tab, View
+from arena.leaderboard.output.html import palette
 
 # Each tab by its name in a query: its words, and its view. The first is that of a bare address.
 TABS: Mapping[str, tuple[str, Tab]] = {
     "judgments": ("Judgments", judgments_tab),
     "leaderboard": ("Leaderboard", board_tab),
     "clusters": ("Clusters", clusters_tab),
+    "questions": ("Questions", questions_tab),
     "judges": ("Judges", judges_tab),
 }
+STYLE = Path(__file__).with_name("html") / "style.css"
+
 # What a tab takes over from the one that was open before.
 CARRIED = ("judge", "model", "baseline", "category")
 
@@ -94,7 +100,8 @@ def guarded(answer: Callable[[Request], Response]) -> Callable[[Request], Respon
 
 
 def routes(views: Views) -> list[Route]:
-    """Return the routes of the page."""
+    """Return the routes of the page. Its style sheet comes with the page of the login, too."""
+    sheet = palette(".dark { %s }") + STYLE.read_text(encoding="utf-8")
 
     @guarded
     def view(request: Request) -> Response:
@@ -111,4 +118,8 @@ def routes(views: Views) -> list[Route]:
     def save(request: Request) -> Response:
         return FILES[request.scope["path"]](views.library, query_of(request.url.query))
 
-    return [Route("/view", view), *(Route(path, save) for path in FILES)]
+    def style(_: Request) -> Response:
+        return Response(sheet, media_type="text/css")
+
+    files = [Route(path, save) for path in FILES]
+    return [Route("/view", view), Route("/page.css", style), *files]

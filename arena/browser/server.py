@@ -11,13 +11,12 @@ from starlette.middleware import Middleware
 from arena.browser.address import PageGuard, served_names, without_stub_files
 from arena.browser.defaults import Chosen
 from arena.browser.routes import Views, routes
-from arena.leaderboard.output.html import palette
 
 with without_stub_files():
     import gradio as gr
 
 # isort: split
-from arena.browser.page import STYLE, THEME, page_of
+from arena.browser.page import THEME, page_of
 
 
 def serve(
@@ -41,8 +40,6 @@ def serve(
             _frontend=False,  # else a busy machine that takes 3 s for the page does not serve it
             app_kwargs={"middleware": [middleware], "routes": routes(Views(chosen))},
             theme=THEME,
-            css=palette(".dark { %s }"),
-            css_paths=[STYLE],
         )
     # Gradio's objects stay as long as the page: to look through them takes 0.3 s, at any click.
     gc.freeze()

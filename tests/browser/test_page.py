@@ -314,6 +314,27 @@ class TestDemo:
         expect(page).to_have_url(re.compile("model=smollm2-hot&category=data"))
         demo.check()
 
+    def test_questions_are_sorted_and_a_cell_opens_its_battle_by_keys(self, demo: Site) -> None:
+        page = demo.show("?tab=questions&judge=smollm2-judge")
+        expect(page.locator(".matrix td[class]")).to_have_count(40 * 3)
+        assert page.locator(".matrix table a[tabindex='0']").count() == 1
+        page.get_by_role("link", name="mean", exact=True).focus()
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(re.compile("rows=hardest"))
+        expect(page.locator(".matrix [aria-sort=ascending] a")).to_be_focused()
+        for key in ("ArrowLeft", "ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight"):
+            page.keyboard.press(key)
+        cell = page.locator(".matrix tr:nth-child(2) td[class]").nth(1).locator("a")
+        expect(cell).to_be_focused()
+        outcome = (cell.get_attribute("title") or "").partition(":")[0]
+        page.keyboard.press("Enter")
+        expect(page.locator(".judgment .side")).to_have_count(2)
+        assert outcome in {"lost", "split", "tied"}
+        page.go_back()
+        expect(cell).to_be_visible()
+        expect(page).to_have_url(re.compile("tab=questions.*rows=hardest"))
+        demo.check()
+
     def test_a_choice_is_asked_for_once_however_it_is_made(self, demo: Site) -> None:
         page = demo.show("?model=smollm2-hot")
         expect(page.locator(".judgment .side")).to_have_count(2)
@@ -375,7 +396,7 @@ class TestDemo:
         expect(row).to_have_attribute("data-row", "2")
         demo.check()
 
-    @pytest.mark.parametrize("tab", ["judgments", "leaderboard", "clusters", "judges"])
+    @pytest.mark.parametrize("tab", ["judgments", "leaderboard", "clusters", "questions", "judges"])
     def test_axe_finds_no_violation_of_wcag_aa(self, demo: Site, tab: str) -> None:
         """In light, dark and forced colours."""
         page = demo.show(f"?tab={tab}&judge=smollm2-judge&model=smollm2-hot")

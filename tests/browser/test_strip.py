@@ -208,3 +208,26 @@ def test_a_search_waits_for_no_file_that_was_read_in_the_background(
     for name in ("answer_texts", "judgment_texts"):
         monkeypatch.setattr(f"arena.browser.index.{name}", None)
     assert listed(library, text="says A>>B")
+
+
+def test_a_label_that_a_judge_gave_and_another_in_the_same_game_are_filters(
+    bench: Workspace, library: Library, verdicts: dict[str, tuple[str | None, ...]]
+) -> None:
+    others = {q: tuple(random.Random(q).choices([*LABELS, None], k=2)) for q in verdicts}
+    add_judgments(bench, [judgment(q, *of, judge="k") for q, of in others.items()], judge="k")
+    for label in LABELS:
+        assert listed(library, said=label) == [q for q, of in verdicts.items() if label in of]
+        for other in LABELS:
+            both = [
+                q for q in verdicts if (label, other) in zip(verdicts[q], others[q], strict=True)
+            ]
+            assert listed(library, said=f"{label}|{other}|k") == both
+    shown = open_link(library, {"judge": "j", "said": "A>B|A=B|k"})
+    assert shown.total == len(listed(library, said="A>B|A=B|k"))
+    assert "a game is A&gt;B, by k A=B <b>✕</b>" in shown.list_html
+    assert toggled(shown.filters, Choice("said", "A>B|A=B|k")) == {"said": ""}
+    # The other judge is chosen itself, or nobody knows the labels.
+    for unknown in ("A>B|A=B|j", "A>B|A=B|nobody", "A>B|A=B", "A>C", "A>B||k", "|", "A>B|x|k"):
+        every = open_link(library, {"judge": "j", "said": unknown})
+        assert (every.filters.said, every.total) == ("", NUMBER)
+        assert "There is no verdict" in every.judgment_html

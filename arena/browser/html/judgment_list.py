@@ -151,11 +151,13 @@ def list_html(listed: Rows, questions: Questions, query: Query, above: str = "")
     return f'<div class="list">{above}<div class="list-head">{head}{legend}</div>{rows}</div>'
 
 
-def page_turns(query: Query, first: int, last: int, total: int) -> Iterator[str]:
+def page_turns(
+    query: Query, first: int, last: int, total: int, what: str = "judgments"
+) -> Iterator[str]:
     """Yield the way to the first, the earlier, the later and the last page, and the place."""
 
     def turn(to: int, name: str, sign: str) -> str:
-        label = f'aria-label="{name} judgments"'
+        label = f'aria-label="{name} {what}"'
         return view_link(query | {"first": str(to)}, sign, style="turn", state=label)
 
     if first:

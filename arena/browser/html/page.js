@@ -10,6 +10,10 @@ let html = {};  // of its parts, by their ids
 let steps = 0;  // that were asked for since
 let asking = null;  // the view that is on its way
 const left = {};  // the last query of each tab
+const places = {};  // where the reader left the table that scrolls, by the query
+
+const sheet = element.querySelector("link");
+const styled = sheet.sheet ? null : new Promise(ready => sheet.addEventListener("load", ready));
 
 // Views
 
@@ -23,7 +27,9 @@ async function go(wanted, {back = false} = {}) {
     const answer = await fetch(`view${wanted}`, {signal: mine.stop.signal});
     if (answer.status === 401) return location.reload();  // asks for the password
     if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
-    show(await answer.json(), back);
+    const shown = await answer.json();
+    await styled;
+    show(shown, back);
   } catch (error) {
     if (error.name === "AbortError") return;
     fail(error instanceof TypeError ? "qa_browser.py does not answer. Is it still running?" : `${error}`);
@@ -38,7 +44,8 @@ async function go(wanted, {back = false} = {}) {
 }
 
 function show(shown, back) {
-  const changed = shown.tab !== tab;
+  const changed = shown.tab !== tab, scrolled = view.querySelector(".box");
+  if (scrolled) places[query] = [scrolled.scrollLeft, scrolled.scrollTop];
   if (changed) {
     html = {};
     view.replaceChildren();
@@ -58,6 +65,7 @@ function show(shown, back) {
   element.querySelector(".address").setAttribute("href", query);
   at("said").textContent = shown.said;
   tend();
+  view.querySelector(".box")?.scrollTo(...places[query] ?? [0, 0]);
 }
 
 // The part of a query that makes another entry of the history if it changes.
@@ -83,6 +91,7 @@ function fill(id, text) {
 function mark(one) {
   if (one.id) return `#${CSS.escape(one.id)}`;
   if (one.name) return `[name="${one.name}"]${one.type === "radio" ? ":checked" : ""}`;
+  if (one.closest("thead")) return "thead [aria-sort] a";
   return one.matches(".row") ? ".row:not([tabindex])" : `a[href="${CSS.escape(one.getAttribute("href") ?? "")}"]`;
 }
 
@@ -169,12 +178,38 @@ function rowFrom(row, key) {
   return rows[ends[key] ?? rows.indexOf(row) + {ArrowDown: 1, ArrowUp: -1}[key]];
 }
 
+// The next link of a table in the direction of an arrow, past cells without one.
+function linkFrom(link, key) {
+  const cell = link.closest("td, th"), rows = cell.closest("table").rows;
+  const links = cell.parentNode.querySelectorAll("a");
+  if (key === "Home" || key === "End") return links[key === "Home" ? 0 : links.length - 1];
+  const [down, right] = {ArrowDown: [1, 0], ArrowUp: [-1, 0], ArrowRight: [0, 1], ArrowLeft: [0, -1]}[key];
+  let row = cell.parentNode.rowIndex, column = cell.cellIndex, next = null;
+  do next = rows[row += down]?.cells[column += right];
+  while (next && !next.querySelector("a"));
+  return next?.querySelector("a");
+}
+
+// All links of a table are one stop for the Tab key: the one that had the focus last.
+view.addEventListener("focusin", event => {
+  const table = event.target.closest("table.grid");
+  if (!table) return;
+  for (const stop of table.querySelectorAll("a[tabindex='0']")) stop.tabIndex = -1;
+  event.target.tabIndex = 0;
+});
+
+const MOVES = ["ArrowDown", "ArrowUp", "ArrowLeft", "ArrowRight", "Home", "End"];
 document.addEventListener("keydown", event => {
   if (event.ctrlKey || event.metaKey || event.altKey || at("help").open) return;
   const row = event.target.closest(".row");
   if (row && ["ArrowDown", "ArrowUp", "Home", "End"].includes(event.key)) {
     event.preventDefault();
     return rowFrom(row, event.key)?.focus();
+  }
+  const link = event.target.closest("table.grid a");
+  if (link && MOVES.includes(event.key)) {
+    event.preventDefault();
+    return linkFrom(link, event.key)?.focus();
   }
   if (event.target.closest("input:not([type=radio], [type=checkbox]), textarea, select")) return;
   const keys = {
@@ -206,6 +241,7 @@ function keepWords() {
 
 function tend() {
   keepWords();
+  view.querySelectorAll("table.grid a").forEach((link, number) => { link.tabIndex = number ? -1 : 0; });
   view.querySelector(".row[aria-current]")?.scrollIntoView({block: "nearest"});
   if (!CSS.highlights) return;
   const marks = new Highlight(), shown = at("judgment");

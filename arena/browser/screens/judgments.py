@@ -15,7 +15,7 @@ from arena.browser.html.judgment_page import notice
 from arena.browser.html.markdown import plain, rendered, verbatim
 from arena.browser.index import ListedJudgment
 from arena.browser.judgment_view import judgment_view
-from arena.browser.library import LONGEST, ORDERS, SHORTEST, SHOWN, Filters, Library
+from arena.browser.library import LONGEST, ORDERS, SHORTEST, SHOWN, Filters, Library, Said
 from arena.browser.screens.strip import strip_of, toggled
 from arena.browser.screens.view import View
 
@@ -201,6 +201,9 @@ def valid_filters(library: Library, request: Filters) -> tuple[Filters, Offers, 
     check("category", "category or cluster", library.categories())
     check("show", "verdict", SHOWN)
     check("order", "order", ORDERS)
+    others = [name for name in judges if name != judge]
+    known = Said.of(request.said).is_known(others)
+    check("said", "verdict", [request.said] if known else [])
     values["outcome"] = ",".join(name for name in OVERALL if name in request.outcome.split(","))
     if not compares(library, judge):
         # A judge of single answers has no outcomes to choose from.
@@ -254,6 +257,11 @@ def judgment_part(
         found = library.found_in(sought)(entries[position]) if sought else frozenset[str]()
         look = judgment_page.Look(game, show, sought=sought, found=found)
         return judgment_page.judgment_html(view, look)
+    return no_judgment(library, filters)
+
+
+def no_judgment(library: Library, filters: Filters) -> str:
+    """Return the reason why no judgment passes some filters."""
     if not filters.judge:
         reason = f"{library.bench.folder} has no judgments yet. Make some with gen_judgment.py."
     elif next(library.judgments(filters.judge), None) is None:
@@ -262,6 +270,7 @@ def judgment_part(
         parts = {"of": filters.model, "against": filters.baseline, "in": filters.category}
         parts["with"] = f'"{filters.show}"' if filters.show else ""
         parts["that is"] = filters.outcome.replace(",", " or ")
+        parts["with a game that is"] = Said.of(filters.said).words
         words = "judgment" + "".join(f" {word} {name}" for word, name in parts.items() if name)
         text = filters.text
         reason = f'No {words} has "{text}" in it.' if text else f"There is no {words}."

@@ -12,12 +12,16 @@ from arena.browser.html.judgment_list import Choice, Strip
 from arena.browser.library import (
     Filters,
     Library,
+    Said,
     difference,
     until_changed,
 )
 
 CLUSTERS = 3  # that are named
-NAMES = {"baseline": "against", "category": "in", "show": "", "outcome": "", "text": "search:"}
+NAMES = {
+    **{"baseline": "against", "category": "in", "show": "", "outcome": "", "said": "a game is"},
+    "text": "search:",
+}
 
 
 @until_changed
@@ -55,7 +59,9 @@ def chosen(filters: Filters) -> list[tuple[str, Choice]]:
     for name, word in NAMES.items():
         value = getattr(filters, name)
         values = value.split(",") if name == "outcome" else [value]
-        found += ((f"{word} {one}".strip(), Choice(name, one)) for one in values if one)
+        for one in filter(None, values):
+            words = Said.of(one).words if name == "said" else one
+            found.append((f"{word} {words}".strip(), Choice(name, one)))
     return found
 
 
