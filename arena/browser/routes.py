@@ -1,8 +1,9 @@
-"""The addresses of the page beside those of Gradio: views as HTML in JSON."""
+"""The addresses of the page beside those of Gradio: views as HTML in JSON, and files to save."""
 
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -16,6 +17,7 @@ from arena.browser.defaults import Benches, Chosen
 from arena.browser.html.controls import Query, choices_form, link, select, view_link
 from arena.browser.html.judgment_page import notice
 from arena.browser.html.markdown import plain
+from arena.browser.output.downloads import FILES
 from arena.browser.screens.board import board_tab, judges_tab
 from arena.browser.screens.clusters import clusters_tab
 from arena.browser.screens.judgments import judgments_tab
@@ -68,7 +70,7 @@ def title_html(benches: Benches, chosen: Chosen) -> str:
 def in_bench(page: str, bench: str) -> str:
     """Return HTML whose links and forms stay in another bench than the first one."""
     hidden = f'<input type="hidden" name="bench" value="{plain(bench)}">'
-    page = page.replace('href="?', f'href="{plain(link({"bench": bench}))}&amp;')
+    page = re.sub(r'(href="[\w.]*)\?', rf"\1{plain(link({'bench': bench}))}&amp;", page)
     return page.replace('<form class="filters">', f'<form class="filters">{hidden}')
 
 
@@ -124,7 +126,14 @@ def routes(benches: Benches) -> list[Route]:
         }
         return Response(msgspec.json.encode(content), media_type="application/json")
 
+    @guarded
+    def save(request: Request) -> Response:
+        asked = query_of(request.url.query)
+        library = benches.of(asked.get("bench", "")).library
+        return FILES[request.scope["path"]](library, asked)
+
     def style(_: Request) -> Response:
         return Response(sheet, media_type="text/css")
 
-    return [Route("/view", view), Route("/page.css", style)]
+    files = [Route(path, save) for path in FILES]
+    return [Route("/view", view), Route("/page.css", style), *files]

@@ -6,6 +6,7 @@ in CI, where they fail.
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import shutil
@@ -207,6 +208,22 @@ class TestDemo:
         expect(page.get_by_label("game 2")).to_be_checked()
         expect(page).to_have_url(address)
         new.check()
+
+    def test_the_list_and_a_battle_are_saved(self, demo: Site) -> None:
+        page = demo.show("?model=smollm2-hot&outcome=split&game=2")
+        names = []
+        for link in ("CSV", "JSON lines", "Save battle"):
+            with page.expect_download() as download:
+                page.get_by_role("link", name=link, exact=True).click()
+            names.append(download.value.suggested_filename)
+            text = download.value.path().read_text(encoding="utf-8")
+            if link == "CSV":
+                listed = page.locator(".list .row").count()
+                assert len(list(csv.DictReader(text.splitlines()))) == listed
+            assert "smollm2-hot" in text and demo.url not in text and "127.0.0.1" not in text
+        assert names[:2] == [f"demo-v0.1-smollm2-judge-smollm2-hot.{e}" for e in ("csv", "jsonl")]
+        assert re.fullmatch("demo-v0.1-smollm2-hot-[0-9a-f]{32}.html", names[2])
+        demo.check()
 
     def test_a_row_is_opened_and_the_list_follows(self, demo: Site) -> None:
         page = demo.show("?model=smollm2-hot")

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from arena.base.errors import InputError
 from arena.bench.labels import NO_VERDICT, OVERALL
 from arena.browser.html import judgment_page
-from arena.browser.html.controls import Query, choices_form, search, select, switch, view_link
+from arena.browser.html.controls import Query, choices_form, link, search, select, switch, view_link
 from arena.browser.html.judgment_list import Rows, list_html, strip_html
 from arena.browser.html.judgment_page import notice
-from arena.browser.html.markdown import rendered, verbatim
+from arena.browser.html.markdown import plain, rendered, verbatim
 from arena.browser.index import ListedJudgment
 from arena.browser.judgment_view import judgment_view
 from arena.browser.library import LONGEST, ORDERS, SHORTEST, SHOWN, Filters, Library, Said
@@ -20,6 +20,7 @@ from arena.browser.screens.strip import strip_of, toggled
 from arena.browser.screens.view import View
 
 Key = tuple[str, str, str]  # question, model and baseline, "" for any
+PLACE = ("tab", "question", "of", "against", "game", "written", "first")  # of the list's judgments
 Offers = dict[str, list[str]]  # the names to choose from, by the filter that they are for
 
 # The label of each filter, and the choice that is no filter.
@@ -112,7 +113,9 @@ class JudgmentsScreen:
             for name, key, step, there in steps
         )
         place = f"<b>{self.position + 1:,}</b> of {self.total:,}" if self.total else ""
-        return f'<div class="bar-above">{turns}<span class="place">{place}</span>{form}</div>'
+        address = plain(f"battle.html{link(here)}")
+        save = f'<a class="save" href="{address}" download>Save battle</a>' if self.total else ""
+        return f'<div class="bar-above">{turns}<span class="place">{place}</span>{save}{form}</div>'
 
 
 def without(query: Query, *names: str) -> Query:
@@ -140,7 +143,7 @@ def judgments_screen(
     """
     filters, offers, notices = valid_filters(library, filters)
     entries = library.select(filters)
-    position, substitution = _position(library, entries, key)
+    position, substitution = position_of(library, entries, key)
     position = max(0, min(position + step, len(entries) - 1))
     key = entries[position].key if entries else key
     question, of, against = key if entries else ("", "", "")
@@ -150,6 +153,7 @@ def judgments_screen(
     above = strip_html(strip_of(library, filters), lambda choice: query | toggled(filters, choice))
     query |= {"first": "" if first is None else str(first)}
     page = judgment_part(library, filters, entries, position, game, as_written)
+    above += downloads(query) if entries else ""
     rows = Rows(entries, position, first, one_model=bool(filters.model))
     return JudgmentsScreen(
         filters=filters,
@@ -164,6 +168,15 @@ def judgments_screen(
         list_html=list_html(rows, library.questions, query, above) if entries else above + page,
         judgment_html=notice(library.fault, *notices, substitution) + page,
     )
+
+
+def downloads(query: Query) -> str:
+    """Return the links to the whole list as files."""
+    links = (
+        f'<a href="{plain(f"list.{form}{link(without(query, *PLACE))}")}" download>{words}</a>'
+        for form, words in (("csv", "CSV"), ("jsonl", "JSON lines"))
+    )
+    return f'<p class="downloads">Save the list as {" or ".join(links)}</p>'
 
 
 def valid_filters(library: Library, request: Filters) -> tuple[Filters, Offers, list[str]]:
@@ -208,7 +221,7 @@ def compares(library: Library, judge: str) -> bool:
     return any(entry.pairwise for entry in library.judgments(judge))
 
 
-def _position(library: Library, entries: Sequence[ListedJudgment], key: Key) -> tuple[int, str]:
+def position_of(library: Library, entries: Sequence[ListedJudgment], key: Key) -> tuple[int, str]:
     """Return the position of the judgment that fits a key best, and a notice if none does."""
     for parts in (3, 2, 1):
         for number, entry in enumerate(entries):
@@ -264,12 +277,28 @@ def no_judgment(library: Library, filters: Filters) -> str:
     return notice(reason)
 
 
+def filters_of(query: Query) -> Filters:
+    """Return the filters of a link."""
+    return Filters(**{name: query.get(name, "") for name in vars(Filters())})
+
+
+def key_of(query: Query) -> Key:
+    """Return the judgment that a link names."""
+    return query.get("question", ""), query.get("of", ""), query.get("against", "")
+
+
+def listed(library: Library, query: Query) -> Sequence[ListedJudgment]:
+    """Return all judgments of the list that a link opens."""
+    filters, *_ = valid_filters(library, filters_of(query))
+    return library.select(filters)
+
+
 def open_link(library: Library, query: Query) -> JudgmentsScreen:
     """Return the judgments that a link names."""
-    filters = Filters(**{name: query.get(name, "") for name in vars(Filters())})
+    filters = filters_of(query)
     # Checked here as well, so that names that only the link has are not offered.
     filters, _, notices = valid_filters(library, filters)
-    key = (query.get("question", ""), query.get("of", ""), query.get("against", ""))
+    key = key_of(query)
     shown = judgments_screen(
         library,
         filters,
