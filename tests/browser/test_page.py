@@ -335,6 +335,28 @@ class TestDemo:
         expect(page).to_have_url(re.compile("tab=questions.*rows=hardest"))
         demo.check()
 
+    def test_a_second_model_stands_beside_the_first_on_one_question(self, demo: Site) -> None:
+        page = demo.show("?model=smollm2-hot&question=01dab03ff82a93137dc81af7b56699e6")
+        strip = page.locator(".on-question a")
+        expect(strip).to_have_count(5)
+        assert page.locator(".on-question a[tabindex='0']").count() == 1
+        demo.choose("Beside", "smollm2-terse")
+        expect(page.locator(".judgment .side")).to_have_count(3)
+        expect(page.locator(".judgment .verdict")).to_have_count(4)
+        shown = page.locator(".on-question [aria-current]").first
+        expect(shown).to_contain_text("smollm2-hot")
+        shown.focus()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(re.compile("of=smollm2-plain.*beside=smollm2-terse"))
+        expect(page.locator(".on-question [aria-current]").first).to_be_focused()
+        assert [" ".join(text.split()[:2]) for text in sides(page)] == [
+            "A smollm2-base",
+            "B smollm2-plain",
+            "B smollm2-terse",
+        ]
+        demo.check()
+
     def test_a_choice_is_asked_for_once_however_it_is_made(self, demo: Site) -> None:
         page = demo.show("?model=smollm2-hot")
         expect(page.locator(".judgment .side")).to_have_count(2)
