@@ -702,8 +702,9 @@ class TestTasks:
         start.locator(".strip").get_by_role("link", name=re.compile(r"^lost \d+")).click()
         expect(start.locator(".strip .chosen")).to_have_text("lost ✕")
         reference.choose("Order", "clearest losses first")
+        expect(start.locator(".place")).to_contain_text("1 of ")
         expect(start.locator(".total")).to_contain_text("claude-3.7-sonnet wins: much better")
-        expect(start.locator(".explanation.own[open]").first).to_be_visible()
+        expect(start.locator(".judgment .side")).to_have_count(2)
         reference.check()
 
     def test_which_clusters_are_weak(self, reference: Site, start: Page) -> None:

@@ -127,8 +127,10 @@ function step(number) {
   go(`?${wanted}`);
 }
 
-function choose(form) {
+// Another order begins with its first judgment. Other choices keep the one that is open.
+function choose(form, changed) {
   const wanted = new URLSearchParams(new FormData(form));
+  if (changed === "order") for (const name of ["question", "of", "against"]) wanted.delete(name);
   for (const name of [...wanted.keys()]) if (!wanted.get(name)) wanted.delete(name);
   go(`?${wanted}`);
 }
@@ -144,7 +146,9 @@ element.addEventListener("click", event => {
   if (verdict) return element.querySelectorAll("#game input")[game]?.click();
   opens(event);
 });
-element.addEventListener("change", event => event.target.form?.matches(".filters") && choose(event.target.form));
+element.addEventListener("change", event => {
+  if (event.target.form?.matches(".filters")) choose(event.target.form, event.target.name);
+});
 element.addEventListener("submit", event => {
   if (!event.target.matches(".filters")) return;
   event.preventDefault();
