@@ -82,7 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with address.direct_connections(args.share):
         from arena.browser import server
 
-        page, url, public_url = server.serve(chosen, args.host, args.port, args.share, args.auth)
+        benches = defaults.Benches(chosen, config)
+        page, url, public_url = server.serve(benches, args.host, args.port, args.share, args.auth)
     print(f"{chosen.library.bench.folder} at {url} (Ctrl-C ends)", flush=True)
     address.report_access(args.host, args.share, public_url, password=bool(args.auth))
     with contextlib.suppress(KeyboardInterrupt):

@@ -104,8 +104,9 @@ def report_access(host: str, share: bool, url: str | None, *, password: bool) ->
 
 _SERVED = re.compile(
     r"HEAD /|POST /login"
-    r"|GET /(|view|page\.css|config|(assets|static)/.+|theme\.css|favicon\.ico|manifest\.json"
-    r"|robots\.txt|gradio_api/(heartbeat/\w+|app_id|startup-events))"
+    r"|GET /(|view|list\.(csv|jsonl)|battle\.html|page\.css|config|(assets|static)/.+|theme\.css"
+    r"|favicon\.ico|manifest\.json|robots\.txt"
+    r"|gradio_api/(heartbeat/\w+|app_id|startup-events))"
 )
 _HEADERS = {
     "x-content-type-options": "nosniff",

@@ -45,6 +45,10 @@ class FileCache(Generic[Value]):
         self._values: dict[Path, tuple[Hashable, Value]] = {}
         self._lock = threading.Lock()
 
+    def __contains__(self, path: Path) -> bool:
+        """Whether a file has been read, even if it has changed since."""
+        return path in self._values
+
     def __getitem__(self, path: Path | None) -> Value:
         """Return the contents of a file as it is now."""
         status = stamp_of(path) if path is not None else None
@@ -148,6 +152,11 @@ class ListedJudgment(msgspec.Struct, frozen=True, gc=False):
     def key(self) -> tuple[str, str, str]:
         """The part that identifies a judgment among those of its judge."""
         return self.question, self.model, self.baseline
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The key as values of a link."""
+        return dict(zip(("question", "of", "against"), self.key, strict=True))
 
     @property
     def outcomes(self) -> dict[int, str]:

@@ -1,9 +1,9 @@
-"""The addresses of the page beside those of Gradio: views as HTML in JSON."""
+"""The addresses of the page beside those of Gradio: views as HTML in JSON, and files to save."""
 
 from __future__ import annotations
 
 import functools
-import threading
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -13,10 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arena.browser.defaults import Chosen
-from arena.browser.html.controls import Query, link, view_link
+from arena.browser.defaults import Benches, Chosen
+from arena.browser.html.controls import Query, choices_form, link, select, view_link
 from arena.browser.html.judgment_page import notice
 from arena.browser.html.markdown import plain
+from arena.browser.output.downloads import FILES
 from arena.browser.screens.board import board_tab
 from arena.browser.screens.clusters import clusters_tab
 from arena.browser.screens.judges import judges_tab
@@ -47,27 +48,31 @@ def query_of(text: str) -> dict[str, str]:
     return query
 
 
-class Views:
-    """The views of a bench by their queries. The first one lets all texts be read in the
-    background, so that no search waits for them.
-    """
+def view_of(chosen: Chosen, query: Query) -> View:
+    """Return the view of a bench for a query."""
+    asked = {name: value for name, value in query.items() if not name.startswith("__")}
+    if not asked.keys() - {"bench"}:
+        asked = {"model": next(iter(chosen.library.models(chosen.judge)), "")}
+    _, tab = TABS.get(asked.get("tab", ""), next(iter(TABS.values())))
+    return tab(chosen.library, {"judge": chosen.judge} | asked)
 
-    def __init__(self, chosen: Chosen) -> None:
-        self.library, self.judge = chosen.library, chosen.judge
-        self.title = f"<h1>{plain(self.library.bench.name)}</h1>{notice(*chosen.remarks)}"
-        self.warming = threading.Thread(target=self.library.warm, args=(chosen.judge,), daemon=True)
-        self._starting = threading.Lock()
 
-    def __call__(self, query: Query) -> View:
-        """Return the view for a query."""
-        with self._starting:
-            if self.warming.ident is None:
-                self.warming.start()
-        asked = {name: value for name, value in query.items() if not name.startswith("__")}
-        if not asked:
-            asked = {"model": next(iter(self.library.models(self.judge)), "")}
-        _, tab = TABS.get(asked.get("tab", ""), next(iter(TABS.values())))
-        return tab(self.library, {"judge": self.judge} | asked)
+def title_html(benches: Benches, chosen: Chosen) -> str:
+    """Return the name of the bench, or a choice of benches if there are several."""
+    first, bench = benches.first.library.bench.name, chosen.library.bench.name
+    title = f"<h1>{plain(bench)}</h1>"
+    if len(names := benches.names()) > 1:
+        choices = [("" if name == first else name, name) for name in names]
+        field = select("bench", "Bench", choices, "" if bench == first else bench)
+        title = f'<h1 class="unseen">{plain(bench)}</h1>{choices_form([field], {})}'
+    return title + notice(*chosen.remarks)
+
+
+def in_bench(page: str, bench: str) -> str:
+    """Return HTML whose links and forms stay in another bench than the first one."""
+    hidden = f'<input type="hidden" name="bench" value="{plain(bench)}">'
+    page = re.sub(r'(href="[\w.]*)\?', rf"\1{plain(link({'bench': bench}))}&amp;", page)
+    return page.replace('<form class="filters">', f'<form class="filters">{hidden}')
 
 
 def tab_links(query: Query) -> str:
@@ -99,22 +104,37 @@ def guarded(answer: Callable[[Request], Response]) -> Callable[[Request], Respon
     return of_reader
 
 
-def routes(views: Views) -> list[Route]:
+def routes(benches: Benches) -> list[Route]:
     """Return the routes of the page. Its style sheet comes with the page of the login, too."""
     sheet = palette(".dark { %s }") + STYLE.read_text(encoding="utf-8")
 
     @guarded
     def view(request: Request) -> Response:
-        shown = views(query_of(request.url.query))
+        asked = query_of(request.url.query)
+        chosen = benches.of(asked.get("bench", ""))
+        shown = view_of(chosen, asked)
+        parts = {"tabs": tab_links(shown.query), **shown.parts}
+        query = shown.query
+        if chosen is not benches.first:
+            bench = chosen.library.bench.name
+            query = {"bench": bench, **query}
+            parts = {part: in_bench(page, bench) for part, page in parts.items()}
         content = {
-            "query": link(shown.query),
-            "tab": shown.query.get("tab", ""),
-            "parts": {"title": views.title, "tabs": tab_links(shown.query), **shown.parts},
+            "query": link(query),
+            "tab": query.get("tab", ""),
+            "parts": {"title": title_html(benches, chosen), **parts},
             "said": shown.said,
         }
         return Response(msgspec.json.encode(content), media_type="application/json")
 
+    @guarded
+    def save(request: Request) -> Response:
+        asked = query_of(request.url.query)
+        library = benches.of(asked.get("bench", "")).library
+        return FILES[request.scope["path"]](library, asked)
+
     def style(_: Request) -> Response:
         return Response(sheet, media_type="text/css")
 
-    return [Route("/view", view), Route("/page.css", style)]
+    files = [Route(path, save) for path in FILES]
+    return [Route("/view", view), Route("/page.css", style), *files]

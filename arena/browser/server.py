@@ -9,8 +9,8 @@ import io
 from starlette.middleware import Middleware
 
 from arena.browser.address import PageGuard, served_names, without_stub_files
-from arena.browser.defaults import Chosen
-from arena.browser.routes import Views, routes
+from arena.browser.defaults import Benches
+from arena.browser.routes import routes
 
 with without_stub_files():
     import gradio as gr
@@ -20,10 +20,10 @@ from arena.browser.page import THEME, page_of
 
 
 def serve(
-    chosen: Chosen, host: str, port: int | None, share: bool, auth: tuple[str, str] | None
+    benches: Benches, host: str, port: int | None, share: bool, auth: tuple[str, str] | None
 ) -> tuple[gr.Blocks, str, str | None]:
     """Serve the page in the background. Return it with its address and its public one."""
-    page = page_of(chosen.library.bench.name)
+    page = page_of(benches.first.library.bench.name)
     middleware = Middleware(PageGuard, names=served_names(host), shared=share)
     with contextlib.redirect_stdout(io.StringIO()):  # Gradio's own lines
         _, url, public_url = page.launch(
@@ -38,7 +38,7 @@ def serve(
             ssr_mode=False,
             max_file_size=1,  # nothing is uploaded
             _frontend=False,  # else a busy machine that takes 3 s for the page does not serve it
-            app_kwargs={"middleware": [middleware], "routes": routes(Views(chosen))},
+            app_kwargs={"middleware": [middleware], "routes": routes(benches)},
             theme=THEME,
         )
     # Gradio's objects stay as long as the page: to look through them takes 0.3 s, at any click.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from typing import Literal, cast
 
 from arena.bench.labels import grades_of
 from arena.browser.library import Filters, Library, until_changed
@@ -23,20 +24,34 @@ from arena.quality.judge_measures import Verdicts, draw_questions, verdicts
 from arena.quality.judge_report import JudgeReport, Report, comparison
 from arena.quality.model_places import ModelPlace, model_places
 from arena.quality.panel import JudgeOptions, Panel, read_panel, style_features
+from arena.scoring.bradley_terry import Resample
 from arena.scoring.selection import Plan, Selection
 
 Boards = list[tuple[Board, list[str]]]
 
 
 @until_changed
-def boards(library: Library, filters: Filters, control: tuple[str, ...] = ()) -> Boards:
+def boards(
+    library: Library,
+    filters: Filters,
+    control: tuple[str, ...] = (),
+    resample: str = "",
+    center: str = "",
+) -> Boards:
     """Return the boards of show_result.py with the lines below each, the overall one first.
+    `resample`, `center`: as in BoardOptions, "" for the usual ones.
 
     Raises InputError with the reason if there is no board.
     """
     categories = (filters.category,) if filters.category else ()
     whole = _options(library, filters.judge, filters.baseline)
-    options = replace(whole, categories=categories, control=tuple(sorted(control)))
+    options = replace(
+        whole,
+        categories=categories,
+        control=tuple(sorted(control)),
+        resample=cast("Resample | None", resample or None),
+        center=cast('Literal["mean", "none"] | None', center or None),
+    )
     read = read_boards(options, list(library.questions.values()))
     read = [with_known_style(*one, options.control) for one in read] if control else read
     # Only the overall board has weights. In the page it is the first, not the last.

@@ -6,6 +6,7 @@ in CI, where they fail.
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import shutil
@@ -104,8 +105,8 @@ def reference_url(servers: Servers, tmp_path_factory: pytest.TempPathFactory) ->
     if not REFERENCE.is_dir():
         pytest.skip(NO_REFERENCE)
     workspace = Workspace(tmp_path_factory.mktemp("reference"))
-    copied = workspace.root / "data" / REFERENCE.name
-    shutil.copytree(REFERENCE, copied, copy_function=shutil.copyfile)
+    (workspace.root / "data").mkdir(exist_ok=True)
+    (workspace.root / "data" / REFERENCE.name).symlink_to(REFERENCE)
     return servers.serve(workspace)
 
 
@@ -207,6 +208,22 @@ class TestDemo:
         expect(page.get_by_label("game 2")).to_be_checked()
         expect(page).to_have_url(address)
         new.check()
+
+    def test_the_list_and_a_battle_are_saved(self, demo: Site) -> None:
+        page = demo.show("?model=smollm2-hot&outcome=split&game=2")
+        names = []
+        for link in ("CSV", "JSON lines", "Save battle"):
+            with page.expect_download() as download:
+                page.get_by_role("link", name=link, exact=True).click()
+            names.append(download.value.suggested_filename)
+            text = download.value.path().read_text(encoding="utf-8")
+            if link == "CSV":
+                listed = page.locator(".list .row").count()
+                assert len(list(csv.DictReader(text.splitlines()))) == listed
+            assert "smollm2-hot" in text and demo.url not in text and "127.0.0.1" not in text
+        assert names[:2] == [f"demo-v0.1-smollm2-judge-smollm2-hot.{e}" for e in ("csv", "jsonl")]
+        assert re.fullmatch("demo-v0.1-smollm2-hot-[0-9a-f]{32}.html", names[2])
+        demo.check()
 
     def test_a_row_is_opened_and_the_list_follows(self, demo: Site) -> None:
         page = demo.show("?model=smollm2-hot")
@@ -316,6 +333,28 @@ class TestDemo:
         page.go_back()
         expect(cell).to_be_visible()
         expect(page).to_have_url(re.compile("tab=questions.*rows=hardest"))
+        demo.check()
+
+    def test_a_second_model_stands_beside_the_first_on_one_question(self, demo: Site) -> None:
+        page = demo.show("?model=smollm2-hot&question=01dab03ff82a93137dc81af7b56699e6")
+        strip = page.locator(".on-question a")
+        expect(strip).to_have_count(5)
+        assert page.locator(".on-question a[tabindex='0']").count() == 1
+        demo.choose("Beside", "smollm2-terse")
+        expect(page.locator(".judgment .side")).to_have_count(3)
+        expect(page.locator(".judgment .verdict")).to_have_count(4)
+        shown = page.locator(".on-question [aria-current]").first
+        expect(shown).to_contain_text("smollm2-hot")
+        shown.focus()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(re.compile("of=smollm2-plain.*beside=smollm2-terse"))
+        expect(page.locator(".on-question [aria-current]").first).to_be_focused()
+        assert [" ".join(text.split()[:2]) for text in sides(page)] == [
+            "A smollm2-base",
+            "B smollm2-plain",
+            "B smollm2-terse",
+        ]
         demo.check()
 
     def test_a_choice_is_asked_for_once_however_it_is_made(self, demo: Site) -> None:
@@ -647,3 +686,55 @@ class TestReference:
         expect(page.locator(".list-head")).to_contain_text(re.compile(r"\d judgment"))
         expect(page.locator(".judgment")).to_contain_text("민요")
         reference.check()
+
+
+class TestTasks:
+    """What readers come for, each in at most three actions from the start page."""
+
+    @pytest.fixture
+    def start(self, reference: Site) -> Page:
+        page = reference.open()
+        expect(page.locator(".judgment .side")).to_have_count(2)
+        return page
+
+    def test_why_did_this_model_lose(self, reference: Site, start: Page) -> None:
+        reference.choose("Model", "o1-low")
+        start.locator(".strip").get_by_role("link", name=re.compile(r"^lost \d+")).click()
+        expect(start.locator(".strip .chosen")).to_have_text("lost ✕")
+        reference.choose("Order", "clearest losses first")
+        expect(start.locator(".place")).to_contain_text("1 of ")
+        expect(start.locator(".total")).to_contain_text("claude-3.7-sonnet wins: much better")
+        expect(start.locator(".judgment .side")).to_have_count(2)
+        reference.check()
+
+    def test_which_clusters_are_weak(self, reference: Site, start: Page) -> None:
+        start.get_by_role("link", name="Clusters", exact=True).click()
+        reference.choose("Scores of", "o1-low")
+        rows = start.locator(".clusters tbody tr")
+        expect(start).to_have_url(re.compile("model=o1-low"))
+        expect(rows.first).to_be_visible()
+        scores = start.locator(".clusters td:nth-child(2)").all_inner_texts()
+        numbers = [float(score) for score in scores if score != "n/a"]
+        assert len(numbers) > 10
+        assert numbers == sorted(numbers)
+        weakest = rows.first.locator("a").first
+        cluster = weakest.inner_text()
+        weakest.click()
+        expect(start.locator(".strip .chosen").first).to_have_text(f"in {cluster} ✕")
+        expect(start.locator(".side .model")).to_contain_text("o1-low")
+        reference.check()
+
+    def test_show_my_colleague_one_battle(self, reference: Site, start: Page) -> None:
+        start.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        start.locator(".list .row").nth(3).click()
+        expect(start.locator(".row[aria-current]")).to_have_attribute("data-row", "3")
+        start.get_by_role("link", name="Copy link").click()
+        expect(start.get_by_role("link", name="Copied")).to_be_visible()
+        seen = start.locator("#shown").inner_text()
+        link = start.evaluate("navigator.clipboard.readText()")
+        colleague = Site(reference.url, start.context.new_page())
+        colleague.page.goto(link)
+        expect(colleague.page.locator("#shown")).to_have_text(re.compile("."))
+        assert colleague.page.locator("#shown").inner_text() == seen
+        colleague.check()
+        colleague.page.close()

@@ -184,7 +184,8 @@ class TestProcess:
 
     def test_a_password_is_asked_for(self, host: Host) -> None:
         url = host.serve("--auth", "reader:secret")
-        for path in ("config", "view?", "view?tab=leaderboard"):
+        files = ("list.csv?judge=smollm2-judge", "list.jsonl?judge=smollm2-judge", "battle.html?")
+        for path in ("config", "view?", "view?tab=leaderboard", *files):
             assert get(f"{url}{path}")[0] == 401
         body = urllib.parse.urlencode({"username": "reader", "password": "secret"}).encode()
         with urllib.request.urlopen(f"{url}login", body, timeout=30) as reply:

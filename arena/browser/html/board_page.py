@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 
 from arena.browser.html.markdown import clean
@@ -11,7 +11,7 @@ from arena.leaderboard.clusters import ClusterTable
 from arena.leaderboard.output.caption import interval_method
 from arena.leaderboard.output.clusters.cluster_page import Links, cluster_rows
 from arena.leaderboard.output.clusters.cluster_report import note_lines
-from arena.leaderboard.output.html import board_table
+from arena.leaderboard.output.html import BoardLinks, board_table
 from arena.leaderboard.output.text import SPANS
 
 
@@ -20,11 +20,9 @@ def board_html(
     lines: Iterable[str],
     *,
     headed: bool,
-    address: Callable[[str], str],
+    links: BoardLinks,
 ) -> str:
-    """Return a board as a table whose rows open their models, with the lines below it. `address`:
-    that of a model, "" for one without.
-    """
+    """Return a board as a table whose rows open their models, with the lines below it."""
     name = f"<h3>{escape(board.name or 'no category')}</h3>" if headed else ""
     score = board.format.axis(board.baseline)
     about = f"{score[0].upper()}{score[1:]}, with its {board.estimator.level:.0%} interval as "
@@ -37,7 +35,7 @@ def board_html(
     about += f"Intervals: {interval_method(board)}."
     notes = [about, *([_COEFFICIENTS] if board.coefficients else ()), *lines]
     below = "".join(f"<p>{escape(note)}</p>" for note in notes)
-    table = board_table(board, address=address)
+    table = board_table(board, links)
     return clean(f'<div class="board">{name}{table}<div class="below">{below}</div></div>')
 
 

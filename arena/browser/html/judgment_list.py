@@ -147,8 +147,7 @@ def list_html(listed: Rows, questions: Questions, query: Query, above: str = "")
         is_current, is_stop = number == position, number == max(first, min(position, last - 1))
         state = ' aria-current="true"' if is_current else ""
         state += "" if is_stop else ' tabindex="-1"'
-        question, of, against = entry.key
-        address = link(query | {"first": "", "question": question, "of": of, "against": against})
+        address = link(query | {"first": ""} | entry.query)
         rows += (
             f'<a class="row" href="{plain(address)}" data-row="{number}"{state}>'
             f'{signs_html(entry)}<span class="lines">{who}<span class="words">{title}</span>'
