@@ -55,6 +55,9 @@ class FileCache(Generic[Value]):
         if path is None or status is None:
             return self._empty
         stamp = status, self._beside and stamp_of(self._beside)
+        entry = self._values.get(path)
+        if entry is not None and entry[0] == stamp:
+            return entry[1]
         # Read within the lock: two readers must not index the same large file side by side.
         with self._lock:
             entry = self._values.get(path)
