@@ -23,8 +23,9 @@ from arena.browser.html.markdown import plain
 from arena.browser.library import Library
 from arena.browser.output.downloads import FILES
 from arena.browser.screens.annotate import Annotation
-from arena.browser.screens.board import board_tab, judges_tab
+from arena.browser.screens.board import board_tab
 from arena.browser.screens.clusters import clusters_tab
+from arena.browser.screens.judges import judges_tab
 from arena.browser.screens.judgments import judgments_tab
 from arena.browser.screens.questions import questions_tab
 from arena.browser.screens.view import Tab, View
@@ -81,6 +82,11 @@ def in_bench(page: str, bench: str) -> str:
     return page.replace('<form class="filters">', f'<form class="filters">{hidden}')
 
 
+def tabs_with(annotation: Annotation | None) -> Tabs:
+    """Return the tabs, with that of a person's votes if there is one."""
+    return {**TABS, "annotate": ("Annotate", annotation)} if annotation else TABS
+
+
 def tab_links(query: Query, tabs: Tabs) -> str:
     """Return the links to all tabs, each with what it takes over from a view."""
     carried = {name: query[name] for name in CARRIED if name in query}
@@ -121,9 +127,7 @@ def routes(benches: Benches, annotation: Annotation | None = None) -> list[Route
     def view(request: Request) -> Response:
         asked = query_of(request.url.query)
         chosen = benches.of(asked.get("bench", ""))
-        tabs = dict(TABS)
-        if annotation and chosen is benches.first:
-            tabs["annotate"] = "Annotate", annotation
+        tabs = tabs_with(annotation if chosen is benches.first else None)
         shown = view_of(chosen, asked, tabs)
         parts = {"tabs": tab_links(shown.query, tabs), **shown.parts}
         query = shown.query

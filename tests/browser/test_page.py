@@ -105,8 +105,8 @@ def reference_url(servers: Servers, tmp_path_factory: pytest.TempPathFactory) ->
     if not REFERENCE.is_dir():
         pytest.skip(NO_REFERENCE)
     workspace = Workspace(tmp_path_factory.mktemp("reference"))
-    copied = workspace.root / "data" / REFERENCE.name
-    shutil.copytree(REFERENCE, copied, copy_function=shutil.copyfile)
+    (workspace.root / "data").mkdir(exist_ok=True)
+    (workspace.root / "data" / REFERENCE.name).symlink_to(REFERENCE)
     return servers.serve(workspace)
 
 
@@ -351,6 +351,28 @@ class TestDemo:
         expect(page).to_have_url(re.compile("tab=questions.*rows=hardest"))
         demo.check()
 
+    def test_a_second_model_stands_beside_the_first_on_one_question(self, demo: Site) -> None:
+        page = demo.show("?model=smollm2-hot&question=01dab03ff82a93137dc81af7b56699e6")
+        strip = page.locator(".on-question a")
+        expect(strip).to_have_count(5)
+        assert page.locator(".on-question a[tabindex='0']").count() == 1
+        demo.choose("Beside", "smollm2-terse")
+        expect(page.locator(".judgment .side")).to_have_count(3)
+        expect(page.locator(".judgment .verdict")).to_have_count(4)
+        shown = page.locator(".on-question [aria-current]").first
+        expect(shown).to_contain_text("smollm2-hot")
+        shown.focus()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(re.compile("of=smollm2-plain.*beside=smollm2-terse"))
+        expect(page.locator(".on-question [aria-current]").first).to_be_focused()
+        assert [" ".join(text.split()[:2]) for text in sides(page)] == [
+            "A smollm2-base",
+            "B smollm2-plain",
+            "B smollm2-terse",
+        ]
+        demo.check()
+
     def test_a_choice_is_asked_for_once_however_it_is_made(self, demo: Site) -> None:
         page = demo.show("?model=smollm2-hot")
         expect(page.locator(".judgment .side")).to_have_count(2)
@@ -415,7 +437,7 @@ class TestDemo:
     @pytest.mark.parametrize("tab", ["judgments", "leaderboard", "clusters", "questions", "judges"])
     def test_axe_finds_no_violation_of_wcag_aa(self, demo: Site, tab: str) -> None:
         """In light, dark and forced colours."""
-        page = demo.show(f"?tab={tab}&judge=smollm2-judge&model=smollm2-hot")
+        page = demo.show(f"?tab={tab}&judge=smollm2-judge&model=smollm2-hot&beside=smollm2-terse")
         current = page.get_by_role("link", name=tab.capitalize(), exact=True)
         expect(current).to_have_attribute("aria-current", "page")
         assert axe_violations(page) == []
@@ -716,3 +738,55 @@ class TestReference:
         expect(page.locator(".list-head")).to_contain_text(re.compile(r"\d judgment"))
         expect(page.locator(".judgment")).to_contain_text("민요")
         reference.check()
+
+
+class TestTasks:
+    """What readers come for, each in at most three actions from the start page."""
+
+    @pytest.fixture
+    def start(self, reference: Site) -> Page:
+        page = reference.open()
+        expect(page.locator(".judgment .side")).to_have_count(2)
+        return page
+
+    def test_why_did_this_model_lose(self, reference: Site, start: Page) -> None:
+        reference.choose("Model", "o1-low")
+        start.locator(".strip").get_by_role("link", name=re.compile(r"^lost \d+")).click()
+        expect(start.locator(".strip .chosen")).to_have_text("lost ✕")
+        reference.choose("Order", "clearest losses first")
+        expect(start.locator(".place")).to_contain_text("1 of ")
+        expect(start.locator(".total")).to_contain_text("claude-3.7-sonnet wins: much better")
+        expect(start.locator(".judgment .side")).to_have_count(2)
+        reference.check()
+
+    def test_which_clusters_are_weak(self, reference: Site, start: Page) -> None:
+        start.get_by_role("link", name="Clusters", exact=True).click()
+        reference.choose("Scores of", "o1-low")
+        rows = start.locator(".clusters tbody tr")
+        expect(start).to_have_url(re.compile("model=o1-low"))
+        expect(rows.first).to_be_visible()
+        scores = start.locator(".clusters td:nth-child(2)").all_inner_texts()
+        numbers = [float(score) for score in scores if score != "n/a"]
+        assert len(numbers) > 10
+        assert numbers == sorted(numbers)
+        weakest = rows.first.locator("a").first
+        cluster = weakest.inner_text()
+        weakest.click()
+        expect(start.locator(".strip .chosen").first).to_have_text(f"in {cluster} ✕")
+        expect(start.locator(".side .model")).to_contain_text("o1-low")
+        reference.check()
+
+    def test_show_my_colleague_one_battle(self, reference: Site, start: Page) -> None:
+        start.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        start.locator(".list .row").nth(3).click()
+        expect(start.locator(".row[aria-current]")).to_have_attribute("data-row", "3")
+        start.get_by_role("link", name="Copy link").click()
+        expect(start.get_by_role("link", name="Copied")).to_be_visible()
+        seen = start.locator("#shown").inner_text()
+        link = start.evaluate("navigator.clipboard.readText()")
+        colleague = Site(reference.url, start.context.new_page())
+        colleague.page.goto(link)
+        expect(colleague.page.locator("#shown")).to_have_text(re.compile("."))
+        assert colleague.page.locator("#shown").inner_text() == seen
+        colleague.check()
+        colleague.page.close()

@@ -52,17 +52,16 @@ def test_other_benches_are_offered_and_links_stay_in_the_chosen_one(
     offered = re.findall(
         '<option value="(.*?)"( selected)?>(.*?)</option>', first["parts"]["title"]
     )
-    assert offered == [("", " selected", bench.name), ("bench-de", "", "bench-de")] or offered == [
-        ("bench-de", "", "bench-de"),
-        ("", " selected", bench.name),
-    ]
+    assert offered == [("bench-de", "", "bench-de"), ("", " selected", bench.name)]
     assert "bench=" not in "".join([first["query"], *list(first["parts"].values())[1:]])
     other = view(client, "?bench=bench-de&judge=k")
     assert other["query"].startswith("?bench=bench-de&tab=judgments&judge=k")
     for name in ("tabs", "found", "shown"):
         links = re.findall('href="(.*?)"', other["parts"][name])
         assert links
-        assert all(query_of(unescape(link))["bench"] == "bench-de" for link in links)
+        assert all(
+            query_of(unescape(link).partition("?")[2])["bench"] == "bench-de" for link in links
+        )
     assert '<input type="hidden" name="bench" value="bench-de">' in other["parts"]["filters"]
     there = unescape(re.findall('href="(.*?)"', other["parts"]["tabs"])[1])
     assert view(client, there)["query"] == "?bench=bench-de&tab=leaderboard&judge=k"
