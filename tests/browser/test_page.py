@@ -421,7 +421,7 @@ class TestDemo:
     @pytest.mark.parametrize("tab", ["judgments", "leaderboard", "clusters", "questions", "judges"])
     def test_axe_finds_no_violation_of_wcag_aa(self, demo: Site, tab: str) -> None:
         """In light, dark and forced colours."""
-        page = demo.show(f"?tab={tab}&judge=smollm2-judge&model=smollm2-hot")
+        page = demo.show(f"?tab={tab}&judge=smollm2-judge&model=smollm2-hot&beside=smollm2-terse")
         current = page.get_by_role("link", name=tab.capitalize(), exact=True)
         expect(current).to_have_attribute("aria-current", "page")
         page.add_style_tag(content="* { transition: none !important; }")

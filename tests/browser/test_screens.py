@@ -24,7 +24,8 @@ from arena.browser.html.controls import link
 from arena.browser.html.judgment_list import PAGE
 from arena.browser.library import Filters, Library
 from arena.browser.routes import query_of
-from arena.browser.screens.board import BoardChoice, board_screen, judges_tab
+from arena.browser.screens.board import BoardChoice, board_screen
+from arena.browser.screens.judges import judges_tab
 from arena.browser.screens.judgments import judgments_screen, open_link
 
 
@@ -442,23 +443,6 @@ class TestBoard:
         board = board_screen(library, BoardChoice(judge="j", control=("length",)))
         assert "<svg" not in board.table_html
         assert "add_markdown_info.py" in text_of(board.table_html)
-
-
-class TestJudges:
-    def test_shares_and_agreement_are_told(self, bench: Workspace, library: Library) -> None:
-        add_judgments(bench, [judgment("q1", "A>>B", "A>B", judge="k")], judge="k")
-        page = text_of(judges_tab(library, {}).parts["shown"])
-        assert re.search(r"same label, % .*j, k \d+ 100\.0 ", page)
-        assert "A>>B: A is much better, A>B: A is slightly better, A=B: a tie," in page
-
-    def test_grades_have_a_table_of_their_own(self, bench: Workspace) -> None:
-        bench.add_questions(2)
-        add_judgments(bench, [judgment("q1", 7), judgment("q2", 8)])
-        page = judges_tab(Library(Bench(bench.root / "data", bench.name)), {}).parts["shown"]
-        assert "Grades of single answers" in page
-        assert "7.50" in page
-        assert "What each judge says" not in page
-        assert "0.0 %" not in page
 
 
 class TestScreens:

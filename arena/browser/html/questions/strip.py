@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 from arena.browser.html.controls import Query, view_link
 from arena.browser.html.markdown import plain
-from arena.browser.html.questions.cells import cell_of
+from arena.browser.html.questions.cells import Cell, cell_of
 from arena.browser.index import ListedJudgment
 
 
@@ -21,9 +20,14 @@ def question_strip(
     """Return the outcome of each model on a question, with the links that open it and that put it
     beside the one that is `opened`. A strip of one model is "".
     """
+
+    def ranked(of: tuple[Cell, str]) -> tuple[bool, float, str]:
+        value = of[0].value
+        return value is None, -(value or 0), of[1]
+
     cells = [(cell_of([entry]), entry.model) for entry in entries]
     items = ""
-    for cell, model in sorted(cells, key=lambda pair: (-_value(pair[0].value), pair[1])):
+    for cell, model in sorted(cells, key=ranked):
         name, mark = plain(model), f'<i class="{cell.style}">{cell.mark}</i>'
         current = 'aria-current="true"'
         title = f"{model}, {cell.words}"
@@ -42,7 +46,3 @@ def question_strip(
         items += f"<li>{link}{side}</li>"
     label = 'aria-label="All models on this question"'
     return f'<nav class="on-question" {label}><ul>{items}</ul></nav>' if len(entries) > 1 else ""
-
-
-def _value(value: float | None) -> float:
-    return -math.inf if value is None else value
