@@ -19,6 +19,7 @@ from arena.base.errors import InputError
 from arena.bench.answer_style import NO_STYLES
 from arena.bench.config import JudgeConfig
 from arena.bench.labels import (
+    GAMES_DISAGREE,
     LABELS,
     NO_VERDICT,
     OUTCOMES,
@@ -34,7 +35,7 @@ from arena.bench.records import BaselineRule, Question
 from arena.browser import index
 from arena.browser.index import FileCache, ListedJudgment, Place, Questions, Texts
 
-GAMES_DISAGREE, JUDGES_DISAGREE = "games disagree", "judges disagree"
+JUDGES_DISAGREE = "judges disagree"
 SHOWN = (*OUTCOMES.values(), NO_VERDICT, GAMES_DISAGREE, JUDGES_DISAGREE)
 LONGEST, SHORTEST = "longest answers first", "shortest answers first"
 LOSSES, WINS = "clearest losses first", "clearest wins first"

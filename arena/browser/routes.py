@@ -18,8 +18,9 @@ from arena.browser.html.controls import Query, choices_form, link, select, view_
 from arena.browser.html.judgment_page import notice
 from arena.browser.html.markdown import plain
 from arena.browser.output.downloads import FILES
-from arena.browser.screens.board import board_tab, judges_tab
+from arena.browser.screens.board import board_tab
 from arena.browser.screens.clusters import clusters_tab
+from arena.browser.screens.judges import judges_tab
 from arena.browser.screens.judgments import judgments_tab
 from arena.browser.screens.questions import questions_tab
 from arena.browser.screens.view import Tab, View

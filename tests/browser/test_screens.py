@@ -24,7 +24,8 @@ from arena.browser.html.controls import link
 from arena.browser.html.judgment_list import PAGE
 from arena.browser.library import Filters, Library
 from arena.browser.routes import query_of
-from arena.browser.screens.board import BoardChoice, board_screen, judges_tab
+from arena.browser.screens.board import BoardChoice, board_screen
+from arena.browser.screens.judges import judges_tab
 from arena.browser.screens.judgments import judgments_screen, open_link
 
 
@@ -199,7 +200,7 @@ class TestBattles:
         assert judgments_screen(library, Filters(judge="j", show="tie"), key).key == key
         lost = judgments_screen(library, Filters(judge="j", show="strong loss"), key)
         assert lost.key == ("q1", "m", "base")
-        assert "No judgment on question q2 passes these filters" in text_of(lost.judgment_html)
+        assert "No judgment on question q2 passes these filters" in lost.notices[0]
 
     def test_another_model_or_baseline_is_shown_on_the_same_question(
         self, bench: Workspace, library: Library
@@ -207,12 +208,12 @@ class TestBattles:
         key = ("q2", "m", "base")
         other = judgments_screen(library, Filters(judge="j", model="n"), key)
         assert other.key == ("q2", "n", "base")
-        assert 'class="notice"' not in other.judgment_html
+        assert other.notices == ()
         own = judgment("q2", "A=B", "A=B", baseline="second")
         add_judgments(bench, [judgment("q1", "A=B"), judgment("q2", "A=B"), own])
         of_second = judgments_screen(library, Filters(judge="j", baseline="second"), key)
         assert of_second.key == ("q2", "m", "second")
-        assert "No judgment on question" not in of_second.judgment_html
+        assert of_second.notices == ()
 
     def test_a_file_without_judgments_is_explained(self, bench: Workspace) -> None:
         bench.add_questions(1)
@@ -245,7 +246,7 @@ class TestBattles:
         shown = judgments_screen(library, Filters(judge="k"))
         assert (shown.filters.judge, shown.offers["judge"]) == ("j", ["j"])
         words = "There are no judgments by k. These are by j."
-        assert words in text_of(shown.judgment_html)
+        assert shown.notices == (words,)
         board = board_screen(library, BoardChoice(judge="k"))
         assert (board.choice.judge, board.offers["judge"]) == ("j", ["j"])
         assert words in text_of(board.table_html)
@@ -325,7 +326,7 @@ class TestLinks:
         query |= {"step": "nonsense", "first": "nonsense"}
         shown = open_link(library, query)
         assert (shown.filters, shown.game, shown.position) == (Filters(judge="j"), 0, 0)
-        told = text_of(shown.judgment_html)
+        told = " ".join(shown.notices)
         assert "There are no judgments by nonsense. These are by j." in told
         for what in ("model", "baseline", "category or cluster", "verdict", "order"):
             assert f"There is no {what} nonsense here. This is shown without it." in told
@@ -349,9 +350,7 @@ class TestLinks:
         query = {"question": "q2", "of": "m", "against": "nobody"}
         shown = open_link(library, query)
         assert shown.key == ("q2", "m", "base")
-        assert "The judgment of m against nobody is not in this list" in text_of(
-            shown.judgment_html
-        )
+        assert "The judgment of m against nobody is not in this list" in shown.notices[0]
 
     def test_names_in_a_link_to_a_leaderboard_that_are_not_there_are_told(
         self, library: Library
@@ -366,7 +365,7 @@ class TestLinks:
 
     def test_a_battle_that_is_not_there_is_named(self, library: Library) -> None:
         shown = open_link(library, {"question": "q9"})
-        assert "There is no question q9 here" in text_of(shown.judgment_html)
+        assert "There is no question q9 here" in shown.notices[0]
 
     def test_the_other_tabs_have_links_too(self, library: Library) -> None:
         board = board_screen(library, BoardChoice(judge="j", baseline="base", category="tests"))
@@ -444,23 +443,6 @@ class TestBoard:
         board = board_screen(library, BoardChoice(judge="j", control=("length",)))
         assert "<svg" not in board.table_html
         assert "add_markdown_info.py" in text_of(board.table_html)
-
-
-class TestJudges:
-    def test_shares_and_agreement_are_told(self, bench: Workspace, library: Library) -> None:
-        add_judgments(bench, [judgment("q1", "A>>B", "A>B", judge="k")], judge="k")
-        page = text_of(judges_tab(library, {}).parts["shown"])
-        assert re.search(r"same label, % .*j, k \d+ 100\.0 ", page)
-        assert "A>>B: A is much better, A>B: A is slightly better, A=B: a tie," in page
-
-    def test_grades_have_a_table_of_their_own(self, bench: Workspace) -> None:
-        bench.add_questions(2)
-        add_judgments(bench, [judgment("q1", 7), judgment("q2", 8)])
-        page = judges_tab(Library(Bench(bench.root / "data", bench.name)), {}).parts["shown"]
-        assert "Grades of single answers" in page
-        assert "7.50" in page
-        assert "What each judge says" not in page
-        assert "0.0 %" not in page
 
 
 class TestScreens:

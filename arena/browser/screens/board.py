@@ -1,4 +1,4 @@
-"""The tabs of the leaderboard and of the judges."""
+"""The tab of the leaderboard."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass, fields, replace
 
 from arena.base.errors import InputError
 from arena.bench.answer_style import FEATURES
-from arena.browser.html.board_page import board_html, judges_html
+from arena.browser.html.board_page import board_html
 from arena.browser.html.controls import Query, choices_form, link, search, select, switch
 from arena.browser.html.judgment_page import notice
 from arena.browser.library import Filters, Library
 from arena.browser.screens.judgments import Offers, compares, valid_filters
 from arena.browser.screens.view import View
-from arena.browser.statistics import board_baselines, boards, judge_statistics
+from arena.browser.statistics import board_baselines, boards
 from arena.leaderboard.output.html import BoardLinks
 
 RESAMPLES = {"question": "question bootstrap", "battle": "battle bootstrap"}
@@ -149,11 +149,3 @@ def without_flags(message: str) -> list[str]:
     sentences = re.split(r"(?<=\.) (?=[A-Z])", f"{message.rstrip('.')}.")
     sentences = [re.sub(r"^Run python (\S+\.py) .*", r"Run \1.", text) for text in sentences]
     return [text for text in sentences if not re.search(r"(?<!\S)--\w", text)]
-
-
-def judges_tab(library: Library, query: Query) -> View:
-    """Return the tab of the judges."""
-    statistics = judge_statistics(library)
-    nothing = notice(f"{library.bench.folder} has no judgments yet.")
-    tables = judges_html(*statistics) if statistics[0] else nothing
-    return View({"tab": "judges"}, {"shown": tables}, "Judges.")

@@ -28,6 +28,7 @@ COLOURS = {
     "keyword": ("#8250c4", "#c4a1f5"),
     "soft": ("#f5f6f8", "#171c26"),
     "shadow": ("#9aa3b2", "#56617a"),
+    "edge": ("#7b8494", "#737d92"),  # of fields, 3 to 1
 }
 PAGE = Path(__file__).with_name("page.html")
 NARROWEST = 1.0  # scale of drawn scores
@@ -73,10 +74,20 @@ def html_table(
 
 
 def html_row(cells: Iterable[str], attributes: str = "", head: str = "") -> str:
-    """Return a row. Cells are HTML with or without their tags. `head`: the scope of bare ones."""
-    start, end = (f'<th scope="{head}">', "</th>") if head else ("<td>", "</td>")
-    tagged = (cell if cell.startswith(("<td", "<th")) else start + cell + end for cell in cells)
-    return f"<tr{attributes}>{''.join(tagged)}</tr>"
+    """Return a row. Cells are HTML with or without their tags. `head`: the scope of bare heads,
+    which are all of them in a row of columns, else the first one.
+    """
+    tagged = ""
+    for number, cell in enumerate(cells):
+        is_head = head == "col" or (head == "row" and not number)
+        start, end = (f'<th scope="{head}">', "</th>") if is_head else ("<td>", "</td>")
+        tagged += cell if cell.startswith(("<td", "<th")) else start + cell + end
+    return f"<tr{attributes}>{tagged}</tr>"
+
+
+def linked(words: str, address: str) -> str:
+    """Return HTML as a link, or as it is without an address."""
+    return f'<a href="{escape(address)}">{words}</a>' if address else words
 
 
 def heat(share: float) -> str:
@@ -225,8 +236,7 @@ def _board_row(
         attributes = f' class="baseline" title="{name} is the baseline"'
     elif links:
         attributes = f' class="model" title="open the battles of {name}"'
-        link = escape(links.address(row.model))
-        shown = f'<a href="{link}">{name}</a>' if link else name
+        shown = linked(name, links.address(row.model))
     score, interval, tokens = row_texts(row, board)
     places = row.bounds[0], row.score, row.bounds[1]
     plot = interval_svg(places, scale, board.format.baseline_score, f"{score} {interval}")
