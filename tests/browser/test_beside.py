@@ -152,7 +152,7 @@ def test_a_direct_judgment_of_both_is_a_link(library: Library) -> None:
 def test_a_second_model_that_was_not_judged_stays_chosen(library: Library) -> None:
     shown = opened(library, question="q2", beside="n")
     assert shown.query["beside"] == "n"
-    assert "There is no judgment of n against base on this question." in shown.judgment_html
+    assert "There is no judgment of n against base on this question." in shown.notices
     assert '<option value="n" selected>' in shown.view().parts["filters"]
 
 

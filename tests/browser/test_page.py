@@ -152,6 +152,22 @@ def sides(page: Page) -> list[str]:
     return [" ".join(text.split()) for text in page.locator(".side").all_inner_texts()]
 
 
+def axe_violations(page: Page) -> list[tuple[str, Any, str]]:
+    """What axe finds against WCAG AA, in light, dark and forced colours."""
+    page.add_style_tag(content="* { transition: none !important; }")
+    page.evaluate(AXE)
+    levels = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+    rules = {"runOnly": levels, "resultTypes": ["violations"]}
+    found = []
+    for look in ("light", "dark", "forced"):
+        page.evaluate("dark => document.body.classList.toggle('dark', dark)", look == "dark")
+        page.emulate_media(forced_colors="active" if look == "forced" else "none")
+        violations = page.evaluate("rules => axe.run(rules)", rules)["violations"]
+        found += [(one["id"], one["nodes"][0]["target"], look) for one in violations]
+    page.emulate_media(forced_colors="none")
+    return found
+
+
 class TestDemo:
     def test_all_tabs_open_and_fit_a_laptop_in_both_colour_schemes(self, new: Site) -> None:
         page = new.open()
@@ -424,16 +440,7 @@ class TestDemo:
         page = demo.show(f"?tab={tab}&judge=smollm2-judge&model=smollm2-hot&beside=smollm2-terse")
         current = page.get_by_role("link", name=tab.capitalize(), exact=True)
         expect(current).to_have_attribute("aria-current", "page")
-        page.add_style_tag(content="* { transition: none !important; }")
-        page.evaluate(AXE)
-        levels = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-        rules = {"runOnly": levels, "resultTypes": ["violations"]}
-        for look in ("light", "dark", "forced"):
-            page.evaluate("dark => document.body.classList.toggle('dark', dark)", look == "dark")
-            page.emulate_media(forced_colors="active" if look == "forced" else "none")
-            found = page.evaluate("rules => axe.run(rules)", rules)["violations"]
-            assert [(v["id"], v["nodes"][0]["target"], look) for v in found] == []
-        page.emulate_media(forced_colors="none")
+        assert axe_violations(page) == []
         demo.complaints.clear()
 
     def test_the_words_of_both_games_stay_open_or_closed_from_judgment_to_judgment(
@@ -660,6 +667,51 @@ class TestModelText:
             field.press("Enter")
             expect(page.locator(".list-head")).to_contain_text("3 judgments")
         ours.check()
+
+
+class TestAnnotate:
+    def test_pairs_are_labelled_by_keys_and_the_labels_stay(
+        self, servers: Servers, page: Page, bench: Workspace
+    ) -> None:
+        make_bench(bench)
+        site = Site(servers.serve(bench, "--annotate", "anna"), page)
+        site.open("?tab=annotate")
+        progress = page.locator(".progress")
+        expect(progress).to_have_text("Pair 1 of 3 0 labelled")
+        for place, key in (("2", "2"), ("3", "s")):
+            page.keyboard.press(key)
+            expect(progress).to_contain_text(f"Pair {place} of 3 1 labelled")
+        page.get_by_label("Note").fill("1 s u " + HOSTILE)
+        page.get_by_role("button", name="much better").last.click()
+        expect(progress).to_contain_text("Pair 2 of 3 2 labelled")
+        sides = page.locator(".side").all_inner_texts()
+        page.reload()
+        expect(progress).to_contain_text("Pair 2 of 3 2 labelled")
+        assert page.locator(".side").all_inner_texts() == sides
+        assert page.locator("#shown").get_by_text(MODEL).count() == 0
+        assert axe_violations(page) == []
+        site.complaints.clear()
+        page.set_viewport_size({"width": 390, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        (folder,) = bench.data.glob("model_judgment/human-*")
+        labels = {
+            r["question_id"]: next(filter(None, r["games"]))["score"]
+            for r in bench.judgments(folder.name, MODEL)
+        }
+        assert sorted(labels.values()) == ["A>B", "B>>A"]
+        page.get_by_role("link", name="Show its names and verdicts").click()
+        expect(page.locator(".verdicts")).to_be_visible()
+        expect(page.locator(".note")).to_contain_text("human-anna")
+        page.get_by_role("link", name="human-anna").evaluate(
+            "link => link.removeAttribute('target')"
+        )
+        page.get_by_role("link", name="human-anna").click()
+        expect(page.locator(".explanation", has_text="1 s u <script>")).to_be_visible()
+        page.get_by_role("link", name="Annotate").click()
+        expect(progress).to_be_visible()
+        page.keyboard.press("u")
+        expect(progress).to_contain_text("Pair 3 of 3 1 labelled")
+        site.check()
 
 
 class TestReference:

@@ -200,7 +200,7 @@ class TestBattles:
         assert judgments_screen(library, Filters(judge="j", show="tie"), key).key == key
         lost = judgments_screen(library, Filters(judge="j", show="strong loss"), key)
         assert lost.key == ("q1", "m", "base")
-        assert "No judgment on question q2 passes these filters" in text_of(lost.judgment_html)
+        assert "No judgment on question q2 passes these filters" in lost.notices[0]
 
     def test_another_model_or_baseline_is_shown_on_the_same_question(
         self, bench: Workspace, library: Library
@@ -208,12 +208,12 @@ class TestBattles:
         key = ("q2", "m", "base")
         other = judgments_screen(library, Filters(judge="j", model="n"), key)
         assert other.key == ("q2", "n", "base")
-        assert 'class="notice"' not in other.judgment_html
+        assert other.notices == ()
         own = judgment("q2", "A=B", "A=B", baseline="second")
         add_judgments(bench, [judgment("q1", "A=B"), judgment("q2", "A=B"), own])
         of_second = judgments_screen(library, Filters(judge="j", baseline="second"), key)
         assert of_second.key == ("q2", "m", "second")
-        assert "No judgment on question" not in of_second.judgment_html
+        assert of_second.notices == ()
 
     def test_a_file_without_judgments_is_explained(self, bench: Workspace) -> None:
         bench.add_questions(1)
@@ -246,7 +246,7 @@ class TestBattles:
         shown = judgments_screen(library, Filters(judge="k"))
         assert (shown.filters.judge, shown.offers["judge"]) == ("j", ["j"])
         words = "There are no judgments by k. These are by j."
-        assert words in text_of(shown.judgment_html)
+        assert shown.notices == (words,)
         board = board_screen(library, BoardChoice(judge="k"))
         assert (board.choice.judge, board.offers["judge"]) == ("j", ["j"])
         assert words in text_of(board.table_html)
@@ -326,7 +326,7 @@ class TestLinks:
         query |= {"step": "nonsense", "first": "nonsense"}
         shown = open_link(library, query)
         assert (shown.filters, shown.game, shown.position) == (Filters(judge="j"), 0, 0)
-        told = text_of(shown.judgment_html)
+        told = " ".join(shown.notices)
         assert "There are no judgments by nonsense. These are by j." in told
         for what in ("model", "baseline", "category or cluster", "verdict", "order"):
             assert f"There is no {what} nonsense here. This is shown without it." in told
@@ -350,9 +350,7 @@ class TestLinks:
         query = {"question": "q2", "of": "m", "against": "nobody"}
         shown = open_link(library, query)
         assert shown.key == ("q2", "m", "base")
-        assert "The judgment of m against nobody is not in this list" in text_of(
-            shown.judgment_html
-        )
+        assert "The judgment of m against nobody is not in this list" in shown.notices[0]
 
     def test_names_in_a_link_to_a_leaderboard_that_are_not_there_are_told(
         self, library: Library
@@ -367,7 +365,7 @@ class TestLinks:
 
     def test_a_battle_that_is_not_there_is_named(self, library: Library) -> None:
         shown = open_link(library, {"question": "q9"})
-        assert "There is no question q9 here" in text_of(shown.judgment_html)
+        assert "There is no question q9 here" in shown.notices[0]
 
     def test_the_other_tabs_have_links_too(self, library: Library) -> None:
         board = board_screen(library, BoardChoice(judge="j", baseline="base", category="tests"))

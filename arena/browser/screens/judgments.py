@@ -52,6 +52,7 @@ class JudgmentsScreen:
     total: int
     query: Query
     list_html: str
+    notices: tuple[str, ...]  # sentences on what the link or the choice asked for in vain
     judgment_html: str
 
     def view(self) -> View:
@@ -86,7 +87,12 @@ class JudgmentsScreen:
                 "found": self.list_html,
                 "shown": f'{self._bar()}<div id="judgment">{self.judgment_html}</div>',
             },
-            said=f"Judgment {of}: {question}, {model}{baseline and f' against {baseline}'}.",
+            said=" ".join(
+                [
+                    f"Judgment {of}: {question}, {model}{baseline and f' against {baseline}'}.",
+                    *self.notices,
+                ]
+            ),
         )
 
     def _bar(self) -> str:
@@ -120,7 +126,10 @@ class JudgmentsScreen:
         place = f"<b>{self.position + 1:,}</b> of {self.total:,}" if self.total else ""
         address = plain(f"battle.html{link(here)}")
         save = f'<a class="save" href="{address}" download>Save battle</a>' if self.total else ""
-        return f'<div class="bar-above">{turns}<span class="place">{place}</span>{save}{form}</div>'
+        told = plain(" ".join(self.notices))
+        told = f'<span class="told-above" title="{told}">{told}</span>'
+        turns += f'<span class="place">{place}</span>'
+        return f'<div class="bar-above">{turns}{save}{told}{form}</div>'
 
 
 def without(query: Query, *names: str) -> Query:
@@ -170,7 +179,8 @@ def judgments_screen(
         total=len(entries),
         query={name: value for name, value in query.items() if value},
         list_html=listed if entries else listed + page,
-        judgment_html=notice(library.fault, *notices, substitution, others.fault) + page,
+        notices=tuple(filter(None, (*notices, substitution, others.fault))),
+        judgment_html=notice(library.fault) + page,
     )
 
 
@@ -329,7 +339,7 @@ def open_link(library: Library, query: Query) -> JudgmentsScreen:
         of, against = key[1] or "any model", key[2] or "any baseline"
         lost = f"The judgment of {of} against {against} is not in this list. This is another."
         notices.insert(0, lost)
-    return replace(shown, judgment_html=notice(*notices) + shown.judgment_html)
+    return replace(shown, notices=(*notices, *shown.notices))
 
 
 def number(text: str) -> int | None:

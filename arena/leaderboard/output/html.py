@@ -28,6 +28,7 @@ COLOURS = {
     "keyword": ("#8250c4", "#c4a1f5"),
     "soft": ("#f5f6f8", "#171c26"),
     "shadow": ("#9aa3b2", "#56617a"),
+    "edge": ("#7b8494", "#737d92"),  # of fields, 3 to 1
 }
 PAGE = Path(__file__).with_name("page.html")
 NARROWEST = 1.0  # scale of drawn scores
