@@ -16,7 +16,9 @@ import json
 import os
 import random
 import re
+import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -24,7 +26,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +37,9 @@ JUDGE, BASELINE = "synthetic-judge", "model-000"
 LABELS = ("A>>B", "A>B", "A=B", "B>A", "B>>A", None)
 TARGETS = {
     **{"ready": 5.0, "next question": 0.15, "all models, next question": 0.15, "filter": 0.3},
-    **{"search": 1.0, "next question meanwhile": 0.5, "memory": 500.0, "more after": 50.0},
+    **{"in Chromium: usable": 1.0, "in Chromium: next battle": 0.15, "in Chromium: filter": 0.3},
+    **{"search": 1.0, "next question meanwhile": 0.5, "questions, sorted": 0.3},
+    **{"memory": 500.0, "more after": 50.0},
 }
 
 
@@ -184,6 +188,44 @@ def beside(page: Page, searched: dict[str, str]) -> tuple[float, float]:
         return search.result(), slowest
 
 
+def in_chromium(url: str) -> Iterator[tuple[str, float]]:
+    """Yield what a reader waits for in Chromium, nothing without it."""
+    try:
+        from playwright.sync_api import Page as Tab
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        return
+    if not (chromium := shutil.which("chromium") or shutil.which("chromium-headless-shell")):
+        return
+
+    def waiting(tab: Tab, act: Callable[[], object], shown: str) -> float:
+        start = time.perf_counter()
+        act()
+        tab.wait_for_function(shown)
+        return time.perf_counter() - start
+
+    place = "document.querySelector('.place')?.textContent"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        times = []
+        for _ in range(3):  # each in a profile of its own: nothing is cached
+            tab = browser.new_context().new_page()
+            address = f"{url}?{urllib.parse.urlencode(MODEL)}"
+            times.append(
+                waiting(tab, lambda t=tab, a=address: t.goto(a), f"{place}?.startsWith('1 ')")
+            )
+        yield "in Chromium: usable", min(times)
+        steps = (
+            waiting(tab, lambda: tab.keyboard.press("j"), f"{place}.startsWith('{n} ')")
+            for n in range(2, 12)
+        )
+        yield "in Chromium: next battle", statistics.median(steps)
+        lost = tab.locator(".strip a", has_text="lost")
+        chosen = "document.querySelector('.strip .chosen')"
+        yield "in Chromium: filter", waiting(tab, lost.click, chosen)
+        browser.close()
+
+
 def measure(data_dir: Path, visits: int) -> Iterator[tuple[str, float]]:
     """Start the browser, use it, and yield what each step took."""
     port = free_port()
@@ -212,7 +254,10 @@ def measure(data_dir: Path, visits: int) -> Iterator[tuple[str, float]]:
         yield "leaderboard, first time", page.ask(tab="leaderboard")
         yield "leaderboard, style control", page.ask(tab="leaderboard", control="length markdown")
         yield "clusters, first time", page.ask(tab="clusters")
+        yield "questions, first time", page.ask(tab="questions")
+        yield "questions, sorted", page.ask(tab="questions", rows="hardest first")
         yield "judges, first time", page.ask(tab="judges")
+        yield from in_chromium(url)
         yield "memory", megabytes(process, "VmHWM")
         page.visit()
         before = megabytes(process, "VmRSS")

@@ -83,7 +83,7 @@ THROUGH_COMMANDS = {
         "index",
         "server",
     ),  # the page in Chromium
-    *("routes", "controls", "view"),  # of the page
+    *("controls", "view"),  # of the page
     *("panel", "ratings", "judge_html", "judge_meanings"),  # the reports
     *("bench", "rating"),  # of make_bench.py
     *(

@@ -20,7 +20,7 @@ _MIRRORED = {label[::-1].replace(">", "<"): label for label in LABELS}
 _SPELLINGS = {label: label for label in LABELS} | _MIRRORED
 _DIGITS = re.compile(r"\s*-?\d{1,9}(\.\d+)?\s*", re.ASCII)
 
-NO_VERDICT, GRADE = "no verdict", "grade"
+NO_VERDICT, GRADE, GAMES_DISAGREE = "no verdict", "grade", "games disagree"
 OUTCOMES = {2: "strong win", 1: "win", 0: "tie", -1: "loss", -2: "strong loss"}
 """The words for the worth of a game to the model, from the best to the worst."""
 COLUMNS = ("big wins", "small wins", "ties", "small losses", "big losses")
@@ -38,6 +38,7 @@ Label = str | float | None
 Labels = Sequence[Label]
 
 
+@functools.lru_cache(4096)
 def normal_label(text: Label) -> str | None:
     """Return the label that a spelling means, in any case and with stray brackets, or None."""
     return _SPELLINGS.get(re.sub(r"[\[\]\s]", "", text).upper()) if isinstance(text, str) else None

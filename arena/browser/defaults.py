@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +91,39 @@ def choose(
             unknown = f"{bench.folder}: no model '{baseline}', the baseline"
             raise _missing(unknown, baseline, "models", models)
     return Chosen(library, judge, wanted_bench, wanted_judge)
+
+
+class Benches:
+    """The benches of a data folder: the one that the browser opens with, and others when they are
+    asked for. The texts of each are read in the background, so that no search waits for them.
+    """
+
+    def __init__(self, first: Chosen, config: JudgeConfig | None = None) -> None:
+        self.first, self._config = first, config
+        self._opened = {first.library.bench.name: first}
+        self._warmed = set[str]()
+        self._lock = threading.Lock()
+
+    def names(self) -> list[str]:
+        """Return the names of the benches with judgments, and of the first one."""
+        folder, first = self.first.library.bench.data_dir, self.first.library.bench.name
+        return sorted({first, *(bench.name for bench in benches(folder) if judge_names(bench))})
+
+    def of(self, name: str) -> Chosen:
+        """Return a bench with its judge, the first one for a name that there is none of."""
+        with self._lock:
+            chosen = self._opened.get(name)
+            if chosen is None and name in self.names():
+                folder = self.first.library.bench.data_dir
+                with contextlib.suppress(InputError):  # it has no data any more
+                    chosen = self._opened[name] = choose(folder, name, None, None, self._config)
+            chosen = chosen or self.first
+            bench = chosen.library.bench.name
+            if bench not in self._warmed:
+                self._warmed.add(bench)
+                warm = chosen.library.warm
+                threading.Thread(target=warm, args=(chosen.judge,), daemon=True).start()
+        return chosen
 
 
 NAMED = re.compile(rb'"baseline"\s*:\s*"[^"]')

@@ -45,12 +45,19 @@ class FileCache(Generic[Value]):
         self._values: dict[Path, tuple[Hashable, Value]] = {}
         self._lock = threading.Lock()
 
+    def __contains__(self, path: Path) -> bool:
+        """Whether a file has been read, even if it has changed since."""
+        return path in self._values
+
     def __getitem__(self, path: Path | None) -> Value:
         """Return the contents of a file as it is now."""
         status = stamp_of(path) if path is not None else None
         if path is None or status is None:
             return self._empty
         stamp = status, self._beside and stamp_of(self._beside)
+        entry = self._values.get(path)
+        if entry is not None and entry[0] == stamp:
+            return entry[1]
         # Read within the lock: two readers must not index the same large file side by side.
         with self._lock:
             entry = self._values.get(path)
@@ -148,6 +155,11 @@ class ListedJudgment(msgspec.Struct, frozen=True, gc=False):
     def key(self) -> tuple[str, str, str]:
         """The part that identifies a judgment among those of its judge."""
         return self.question, self.model, self.baseline
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The key as values of a link."""
+        return dict(zip(("question", "of", "against"), self.key, strict=True))
 
     @property
     def outcomes(self) -> dict[int, str]:

@@ -118,8 +118,6 @@ class JudgmentView:
 
 def judgment_view(library: Library, entry: ListedJudgment) -> JudgmentView:
     """Return a judgment with its texts. Raises InputError if its record is gone."""
-    record = read_line(entry.file, entry.place, JudgmentLine, "a judgment")
-    games = zip_longest(entry.labels, record.get("games") or [])
     others = (
         other.against(entry.baseline)
         for judge in library.judges()
@@ -129,14 +127,22 @@ def judgment_view(library: Library, entry: ListedJudgment) -> JudgmentView:
     return JudgmentView(
         entry=entry,
         question=library.questions.get(entry.question),
-        games=tuple(Game.of(number, *game) for number, game in enumerate(games)),
-        model=_side(library, entry.model, entry.question),
-        baseline=_side(library, entry.baseline, entry.question) if entry.baseline else None,
+        games=games_of(entry),
+        model=side_of(library, entry.model, entry.question),
+        baseline=side_of(library, entry.baseline, entry.question) if entry.baseline else None,
         others=tuple(other for other in others if other.key == entry.key),
     )
 
 
-def _side(library: Library, model: str, question: str) -> Side:
+def games_of(entry: ListedJudgment) -> tuple[Game, ...]:
+    """Return the games of a judgment with their texts. Raises InputError if its record is gone."""
+    record = read_line(entry.file, entry.place, JudgmentLine, "a judgment")
+    games = zip_longest(entry.labels, record.get("games") or [])
+    return tuple(Game.of(number, *game) for number, game in enumerate(games))
+
+
+def side_of(library: Library, model: str, question: str) -> Side:
+    """Return the answer of a model to a question."""
     path = library.answer_file(model)
     place = library.places[path].get(question)
     if path is None or place is None:

@@ -19,6 +19,7 @@ from arena.base.errors import InputError
 from arena.bench.answer_style import NO_STYLES
 from arena.bench.config import JudgeConfig
 from arena.bench.labels import (
+    GAMES_DISAGREE,
     LABELS,
     NO_VERDICT,
     OUTCOMES,
@@ -34,13 +35,14 @@ from arena.bench.records import BaselineRule, Question
 from arena.browser import index
 from arena.browser.index import FileCache, ListedJudgment, Place, Questions, Texts
 
-GAMES_DISAGREE, JUDGES_DISAGREE = "games disagree", "judges disagree"
+JUDGES_DISAGREE = "judges disagree"
 SHOWN = (*OUTCOMES.values(), NO_VERDICT, GAMES_DISAGREE, JUDGES_DISAGREE)
 LONGEST, SHORTEST = "longest answers first", "shortest answers first"
 LOSSES, WINS = "clearest losses first", "clearest wins first"
 LONGER, SHORTER = "much longer than the baseline first", "much shorter than the baseline first"
 DISPUTED = "judges disagree most first"
 ORDERS = (LOSSES, WINS, LONGEST, SHORTEST, LONGER, SHORTER, DISPUTED)
+LARGE = 1 << 25  # bytes of judgments, which take about a twentieth of a second
 RECENT = 16  # results of a kind in memory: enough for several readers, or for one who compares
 
 
@@ -196,6 +198,19 @@ class Library:
             for entry in self._entries[path]:
                 if model in ("", entry.model):
                     yield entry
+
+    def is_slow(self, judge: str) -> bool:
+        """Whether a reader would wait for the judgments of a judge that have not been read yet."""
+        unread = (path for path in self._files(judge) if path not in self._entries)
+        return sum(size for _, size in filter(None, map(index.stamp_of, unread))) > LARGE
+
+    @until_changed
+    def by_question(self, judge: str) -> Mapping[str, Sequence[ListedJudgment]]:
+        """Return the judgments of a judge by question."""
+        of = defaultdict[str, list[ListedJudgment]](list)
+        for entry in self.judgments(judge):
+            of[entry.question].append(entry)
+        return of
 
     def _files(self, judge: str, model: str = "") -> list[Path]:
         """Return the files of a judge, those with a model or all."""

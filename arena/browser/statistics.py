@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Literal, cast
 
-from arena.bench.labels import Labels, grades_of
+from arena.bench.labels import grades_of
 from arena.browser.library import Filters, Library, until_changed
 from arena.leaderboard.board import Board
 from arena.leaderboard.build import (
@@ -19,24 +20,38 @@ from arena.leaderboard.build import (
 from arena.leaderboard.clusters import ClusterTable, score_clusters
 from arena.leaderboard.options import BoardOptions
 from arena.leaderboard.output.notes import summary_lines
-from arena.quality.judge_measures import PairReport, Verdicts, judge_numbers
+from arena.quality.judge_measures import Verdicts, draw_questions, verdicts
+from arena.quality.judge_report import JudgeReport, Report, comparison
+from arena.quality.model_places import ModelPlace, model_places
+from arena.quality.panel import JudgeOptions, Panel, read_panel, style_features
+from arena.scoring.bradley_terry import Resample
 from arena.scoring.selection import Plan, Selection
 
 Boards = list[tuple[Board, list[str]]]
-JudgeStatistics = tuple[
-    dict[str, Verdicts], dict[tuple[str, str], PairReport], dict[str, list[float]]
-]
 
 
 @until_changed
-def boards(library: Library, filters: Filters, control: tuple[str, ...] = ()) -> Boards:
+def boards(
+    library: Library,
+    filters: Filters,
+    control: tuple[str, ...] = (),
+    resample: str = "",
+    center: str = "",
+) -> Boards:
     """Return the boards of show_result.py with the lines below each, the overall one first.
+    `resample`, `center`: as in BoardOptions, "" for the usual ones.
 
     Raises InputError with the reason if there is no board.
     """
     categories = (filters.category,) if filters.category else ()
     whole = _options(library, filters.judge, filters.baseline)
-    options = replace(whole, categories=categories, control=tuple(sorted(control)))
+    options = replace(
+        whole,
+        categories=categories,
+        control=tuple(sorted(control)),
+        resample=cast("Resample | None", resample or None),
+        center=cast('Literal["mean", "none"] | None', center or None),
+    )
     read = read_boards(options, list(library.questions.values()))
     read = [with_known_style(*one, options.control) for one in read] if control else read
     # Only the overall board has weights. In the page it is the first, not the last.
@@ -103,21 +118,72 @@ def _options(library: Library, judge: str, baseline: str) -> BoardOptions:
     return replace(whole, usual_baselines=usual)
 
 
+@dataclass(frozen=True)
+class JudgeStatistics:
+    """The verdicts of all judges, and the report that compares them, without further measures."""
+
+    verdicts: tuple[Verdicts, ...]
+    report: Report
+
+
 @until_changed
 def judge_statistics(library: Library) -> JudgeStatistics:
-    """Return the verdicts of all judges, the agreement of each two, and their grades in order.
+    """Return the numbers of `judge_report.py --mixed leave-out` that take little time.
 
-    The verdicts are those of `judge_report.py --mixed leave-out`.
+    Raises InputError with the reason if there are none.
     """
-    labels: dict[str, dict[tuple[str, str, str], Labels]] = {}
+    options = judge_options(library)
+    panel, left_out = verdicts_of_judges(library)
+    times = draw_questions(len(panel.questions), options.rounds, options.seed)
+    numbers = range(len(panel.judges))
+    report = comparison(options, panel, left_out, times)
+    return JudgeStatistics(tuple(verdicts(panel, judge, times) for judge in numbers), report)
+
+
+@until_changed
+def one_judge(library: Library, judge: str) -> tuple[Report, list[ModelPlace]]:
+    """Return the whole report on one judge, and what the first place adds to each model."""
+    options = judge_options(library)
+    panel, _ = verdicts_of_judges(library)
+    number, bench = panel.judges.index(judge), library.bench
+    times = draw_questions(len(panel.questions), options.rounds, options.seed)
+    styles = style_features(bench, panel)
+    measured = JudgeReport.of(panel, number, {}, styles, times, options.workers)
+    report = Report(
+        bench=bench.name,
+        categories=(),
+        rounds=options.rounds,
+        seed=options.seed,
+        questions=len(panel.questions),
+        judges=(measured,),
+        place=measured.place,
+        pairs=(),
+        not_compared=(),
+        left_out={},
+        assumed=(),
+    )
+    return report, model_places(panel, number, times)
+
+
+def judge_options(library: Library) -> JudgeOptions:
+    """Return the options of a report on all judges of a bench."""
+    # A reader sees all judges, and other judgments in their files are no error here.
+    bench, rule = library.bench, library.rule
+    return JudgeOptions(bench, mixed="leave-out", ensembles=True, known_rule=rule)
+
+
+@until_changed
+def verdicts_of_judges(library: Library) -> tuple[Panel, dict[str, str]]:
+    """Return the verdicts of all judges, and the reasons for skipped ones."""
+    return read_panel(judge_options(library))
+
+
+@until_changed
+def judge_grades(library: Library, judges: tuple[str, ...]) -> dict[str, list[float]]:
+    """Return the grades of judges in order, without judges that gave none."""
     grades: dict[str, list[float]] = {}
-    for judge in library.judges():
-        entries = [entry for entry in library.judgments(judge) if not entry.foreign]
-        labels[judge] = {
-            (entry.model, entry.baseline, entry.question): entry.labels
-            for entry in entries
-            if entry.model != entry.baseline and not grades_of(entry.labels)
-        }
-        graded = (entry.labels for entry in entries if not entry.pairwise)
-        grades[judge] = sorted(grade for of_entry in graded for grade in grades_of(of_entry))
-    return *judge_numbers(labels), grades
+    for judge in judges:
+        entries = (e for e in library.judgments(judge) if not (e.foreign or e.pairwise))
+        if found := sorted(grade for entry in entries for grade in grades_of(entry.labels)):
+            grades[judge] = found
+    return grades

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 
-from arena.bench.labels import LABELS
-from arena.leaderboard.output.html import bar, html_page, html_row, html_table, interval_svg
-from arena.quality.judge_measures import PairReport, Verdicts
+from arena.bench.labels import GAMES_DISAGREE, LABELS, NO_VERDICT, SPLIT
+from arena.leaderboard.output.html import (
+    bar,
+    html_page,
+    html_row,
+    html_table,
+    interval_svg,
+    linked,
+)
+from arena.quality.judge_measures import Counted, PairReport, Verdicts
 from arena.quality.judge_report import PAIR_HEADS, Report, meanings_of, note_lines, pair_row
+from arena.quality.model_places import ModelPlace
 from arena.quality.people import HEADS, OUTCOMES, WithPerson, agreement_row, people_notes
 
 
@@ -22,59 +32,104 @@ def report_html(report: Report) -> str:
 def report_tables(report: Report) -> str:
     """Return the tables of the report with drawn intervals, and what its measures are."""
     body = f"<h2>Verdicts</h2><section>{verdict_table(report.judges)}</section>"
+    body += f"<h2>Bias and variance</h2><section>{measure_table(report)}</section>"
+    if pairs := [pair for pair in report.pairs if pair.games]:
+        tables = [pair_table(pairs), *map(pair_confusion, pairs)]
+        body += f"<h2>Agreement</h2><section>{''.join(tables)}</section>"
+    return f"{body}<h2>What the measures are</h2>{meanings_html(meanings_of(report))}"
+
+
+def meanings_html(meanings: Mapping[str, Sequence[str]]) -> str:
+    """Return what measures are, by their names."""
+    terms = (f"<dt>{x}</dt><dd>{escape(' '.join(words))}</dd>" for x, words in meanings.items())
+    return f"<dl>{''.join(terms)}</dl>"
+
+
+def measure_table(report: Report) -> str:
+    """Return the measures of the judges, a row each, with drawn intervals."""
     rows = []
     for measure in report.measures:
         same_unit = [m for m in report.measures if m.unit == measure.unit]
-        estimates = [m.of(judge).estimate for m in same_unit for judge in report.judges]
-        bounds = [abs(x) for e in estimates for x in (e.lower, e.upper) if math.isfinite(x)]
-        reach = max(bounds, default=1.0) or 1.0
         # Measures of one unit share a scale.
-        scale = {"%": (0.0, 100.0), "repeats": (0.0, reach)}.get(measure.unit, (-reach, reach))
-        cells = [escape(measure.label)]
-        for judge in report.judges:
-            estimate, text = measure.of(judge).estimate, measure.text(judge)
-            cells.append(text)
-            if math.isnan(estimate.value):
-                cells[-1] += f"<small>{escape(measure.of(judge).why)}</small>"
-            elif not math.isnan(estimate.lower):
-                places = estimate.lower, estimate.value, estimate.upper
-                cells[-1] += interval_svg(places, scale, measure.unbiased, text)
-        rows.append(html_row(cells, head="row"))
-    bias = html_table(["", *(escape(judge.judge) for judge in report.judges)], rows)
-    body += f"<h2>Bias and variance</h2><section>{bias}</section>"
-    if pairs := [pair for pair in report.pairs if pair.games]:
-        about = "{} (rows) and {} (columns), games"
-        tables = [pair_table(pairs)]
-        tables += (
-            confusion_table(LABELS, pair.confusion, about.format(pair.first, pair.second))
-            for pair in pairs
-        )
-        body += f"<h2>Agreement</h2><section>{''.join(tables)}</section>"
-    terms = (
-        f"<dt>{x}</dt><dd>{escape(' '.join(words))}</dd>"
-        for x, words in meanings_of(report).items()
-    )
-    return f"{body}<h2>What the measures are</h2><dl>{''.join(terms)}</dl>"
+        reach = reach_of(m.of(judge) for m in same_unit for judge in report.judges)
+        scale = {"%": PERCENT, "repeats": (0.0, reach)}.get(measure.unit, (-reach, reach))
+        drawn = Drawn(scale, measure.unbiased, 1 if measure.unit else 3)
+        cells = (drawn.cell(measure.of(judge)) for judge in report.judges)
+        rows.append(html_row([escape(measure.label), *cells], head="row"))
+    return html_table(["", *(escape(judge.judge) for judge in report.judges)], rows, BESIDE)
 
 
-def verdict_table(judges: Sequence[Verdicts]) -> str:
-    """Return a table of the verdicts of judges, a row each."""
+PERCENT = 0.0, 100.0
+BESIDE = "numbers beside"  # the class of tables with room for drawings beside their numbers
+
+
+def reach_of(measures: Iterable[Counted]) -> float:
+    """Return the largest distance from 0 of the ends of intervals, 1 if there are none."""
+    estimates = [measure.estimate for measure in measures]
+    ends = (abs(x) for e in estimates for x in (e.lower, e.upper) if math.isfinite(x))
+    return max(ends, default=1.0) or 1.0
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A column of measures whose intervals are drawn. `unbiased`: the value to mark, if any."""
+
+    scale: tuple[float, float]
+    unbiased: float | None = None
+    decimals: int = 1
+
+    def cell(self, measure: Counted, address: str = "") -> str:
+        """Return a measure with its interval, or the reason why it has none. The value is a link if
+        there is an address.
+        """
+        estimate, text = measure.estimate, measure.estimate.text(self.decimals)
+        if math.isnan(estimate.value):
+            return f"{text}<small>{escape(measure.why)}</small>" if measure.why else text
+        if math.isnan(estimate.lower):
+            return linked(text, address)
+        places = estimate.lower, estimate.value, estimate.upper
+        return linked(text, address) + interval_svg(places, self.scale, self.unbiased, text)
+
+
+@dataclass(frozen=True)
+class Links:
+    """The addresses that tables of judges lead to: one or two judges looked at closely, and the
+    judgments of a judge that pass filters of the page.
+    """
+
+    judge: Callable[[str], str]
+    pair: Callable[[str, str], str]
+    judgments: Callable[[str, Mapping[str, str]], str]
+
+
+NO_LINKS = Links(lambda judge: "", lambda first, second: "", lambda judge, filters: "")
+
+
+def verdict_table(judges: Sequence[Verdicts], links: Links = NO_LINKS) -> str:
+    """Return a table of the verdicts of judges, a row each, with drawn intervals."""
     heads = ["judge", "judgments", "games", *map(escape, LABELS), "", "no verdict"]
     heads += ["place bias, points", "order flips the winner, %"]
     kinds = ("big-a", "a", "tie", "b", "big-b")
-    rows = []
+    reach, rows = reach_of(judge.place for judge in judges), []
     for judge in judges:
         labels, numbers = judge.labels, ((judge.models, "model"), (judge.questions, "question"))
         basis = ", ".join(f"{number:,} {what}{'s' * (number != 1)}" for number, what in numbers)
         causes = escape(", ".join(f"{number:,} {cause}" for cause, number in judge.causes.items()))
+        to = functools.partial(links.judgments, judge.judge)
+        missing = judge.games - judge.decided
         cells = [
-            escape(judge.judge),
-            f"{judge.judgments:,}<small>{basis}</small>",
+            linked(escape(judge.judge), links.judge(judge.judge)),
+            linked(f"{judge.judgments:,}", to({})) + f"<small>{basis}</small>",
             f"{judge.games:,}",
-            *(_share(number, judge.decided) for number in labels.values()),
+            *(
+                linked(_share(number, judge.decided), to({"said": label}) if number else "")
+                for label, number in labels.items()
+            ),
             f"<td>{bar(list(zip(labels, kinds, labels.values(), strict=True)))}</td>",
-            f"{_share(judge.games - judge.decided, judge.games)}<small>{causes}</small>",
-            *(measure.estimate.text(1) for measure in (judge.place, judge.flips)),
+            linked(_share(missing, judge.games), to({"show": NO_VERDICT}) if missing else "")
+            + f"<small>{causes}</small>",
+            Drawn((-reach, reach), 0.0).cell(judge.place, to({"outcome": SPLIT})),
+            Drawn(PERCENT).cell(judge.flips, to({"show": GAMES_DISAGREE})),
         ]
         rows.append(html_row(cells, head="row"))
     return html_table(heads, rows)
@@ -84,22 +139,68 @@ def _share(part: float, whole: int) -> str:
     return f"{100 * part / whole:.1f} %" if whole else "n/a"
 
 
-def pair_table(pairs: Sequence[PairReport]) -> str:
-    """Return a table of the agreement of judges, a row for each two."""
-    return html_table(PAIR_HEADS, (html_row(map(escape, pair_row(pair))) for pair in pairs))
+def place_table(judge: str, models: Sequence[ModelPlace], links: Links = NO_LINKS) -> str:
+    """Return what the first place adds to each model, a row each, with drawn intervals."""
+    heads = ["model", "place effect, points", "order flips the winner, %", "judgments"]
+    reach, rows = reach_of(one.effect for one in models), []
+    for one in models:
+        to = functools.partial(links.judgments, judge)
+        cells = [
+            linked(escape(one.model), to({"model": one.model})),
+            Drawn((-reach, reach), 0.0).cell(
+                one.effect, to({"model": one.model, "outcome": SPLIT})
+            ),
+            Drawn(PERCENT).cell(one.flips, to({"model": one.model, "show": GAMES_DISAGREE})),
+            f"{one.flips.number:,}",
+        ]
+        rows.append(html_row(cells, head="row"))
+    return html_table(heads, rows, BESIDE)
 
 
-def confusion_table(labels: Sequence[str], table: Sequence[Sequence[float]], caption: str) -> str:
-    """Return what two judges said by label, a cell the darker the more of its row it has."""
+def pair_table(pairs: Sequence[PairReport], links: Links = NO_LINKS) -> str:
+    """Return a table of the agreement of judges, a row for each two, with drawn intervals."""
+    rows = []
+    for pair in pairs:
+        name, games, *_ = pair_row(pair)
+        kappas = (Counted(kappa, pair.games, pair.why) for kappa in (pair.kappa, pair.weighted))
+        cells = [
+            linked(escape(name), links.pair(pair.first, pair.second)),
+            games,
+            Drawn(PERCENT).cell(Counted(pair.same, pair.games)),
+            *(Drawn((-1.0, 1.0), 0.0, 3).cell(kappa) for kappa in kappas),
+        ]
+        rows.append(html_row(cells, head="row"))
+    return html_table(PAIR_HEADS, rows)
+
+
+def pair_confusion(
+    pair: PairReport, address: Callable[[str, str], str] = lambda first, second: ""
+) -> str:
+    """Return the games of two judges by what each says. `address`: that of games, by the labels."""
+    caption = f"{pair.first} (rows) and {pair.second} (columns), games"
+    return confusion_table(LABELS, pair.confusion, caption, address)
+
+
+def confusion_table(
+    labels: Sequence[str],
+    table: Sequence[Sequence[float]],
+    caption: str,
+    address: Callable[[str, str], str] = lambda row, column: "",
+) -> str:
+    """Return what two judges said by label, with shares of the row, a cell the darker the more it
+    has. `address`: that of a cell, by the labels of its row and its column.
+    """
     rows = []
     for label, counts in zip(labels, table, strict=True):
-        shares = (round(70 * count / (sum(counts) or 1)) for count in counts)
-        cells = (
-            f'<td style="background:color-mix(in srgb, var(--accent) {share}%, Canvas)">{n:,}</td>'
-            for share, n in zip(shares, counts, strict=True)
-        )
-        rows.append(html_row([escape(label), *cells], head="row"))
-    return html_table(["", *map(escape, labels)], rows, caption=caption)
+        cells = [escape(label)]
+        for column, count in zip(labels, counts, strict=True):
+            share = count / (sum(counts) or 1)
+            colour = f"color-mix(in srgb, var(--accent) {55 * share:.0f}%, var(--page, Canvas))"
+            words = f"{linked(f'{count:,}', address(label, column) if count else '')}"
+            words += f"<small>{100 * share:.0f} %</small>" if count else ""
+            cells.append(f'<td style="background:{colour}">{words}</td>')
+        rows.append(html_row(cells, head="row"))
+    return html_table(["", *map(escape, labels)], rows, kind="numbers confusion", caption=caption)
 
 
 def people_html(person: str, reports: list[WithPerson], consistency: tuple[int, int]) -> str:

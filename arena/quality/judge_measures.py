@@ -10,16 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations, compress
+from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
 
 from arena.bench.answer_style import ATTRIBUTES
-from arena.bench.labels import LABELS, Labels
+from arena.bench.labels import LABELS
 from arena.quality.benchmark.measures import Estimate, divided
 from arena.quality.benchmark.ratings import LEVEL
-from arena.quality.panel import NOT_JUDGED, PLACE_A, Battle, Panel, outcomes_of, panel_of
+from arena.quality.panel import NOT_JUDGED, PLACE_A, Panel, outcomes_of
 from arena.scoring import bradley_terry
 from arena.scoring.cells import Cells, whole_numbers
 from arena.scoring.uncertainty.components import (
@@ -82,17 +82,6 @@ class PairReport:
     weighted: Estimate
     confusion: tuple[tuple[float, ...], ...]
     why: str = ""
-
-
-def judge_numbers(
-    labels: Mapping[str, Mapping[Battle, Labels]],
-) -> tuple[dict[str, Verdicts], dict[tuple[str, str], PairReport]]:
-    """Count the verdicts of each judge by battle, and compare each two, without intervals."""
-    panel = panel_of(labels)
-    times = draw_questions(len(panel.questions), 0, 0)
-    judges = {name: verdicts(panel, judge, times) for judge, name in enumerate(panel.judges)}
-    pairs = (pair_report(panel, *pair, times) for pair in combinations(range(len(judges)), 2))
-    return judges, {(pair.first, pair.second): pair for pair in pairs}
 
 
 def draw_questions(number: int, rounds: int, seed: int) -> np.ndarray:

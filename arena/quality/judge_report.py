@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -150,20 +150,31 @@ def judge_report(options: JudgeOptions) -> Report:
             warn(f"{path}: {bench.name} has no judge or model '{name}'{nearest(name, names)}")
     times = judge_measures.draw_questions(len(panel.questions), options.rounds, options.seed)
     features = style_features(bench, panel)
-    numbers = range(len(panel.judges))
     judges = [
-        JudgeReport.of(panel, judge, family, features, times, options.workers) for judge in numbers
+        JudgeReport.of(panel, judge, family, features, times, options.workers)
+        for judge in range(len(panel.judges))
     ]
+    return replace(comparison(options, panel, left_out, times), judges=tuple(judges))
+
+
+def comparison(
+    options: JudgeOptions, panel: Panel, left_out: Mapping[str, str], times: np.ndarray
+) -> Report:
+    """Measure the place bias of all judges of a panel together, and each two judges.
+
+    It is a report without the measures of each. `times` (R, Q): how often a round takes a question.
+    """
+    numbers = range(len(panel.judges))
     pairs = {two: panel.share_verdicts(*two) for two in combinations(numbers, 2)}
     own = [judge for judge in numbers if panel.judges[judge] not in panel.made_of]
     compared = (pair for pair, shared in pairs.items() if not shared)
     return Report(
-        bench=bench.name,
+        bench=options.bench.name,
         categories=options.categories,
         rounds=options.rounds,
         seed=options.seed,
         questions=len(panel.questions),
-        judges=tuple(judges),
+        judges=(),
         place=judge_measures.place_bias(panel, own, times),
         pairs=tuple(judge_measures.pair_report(panel, *pair, times) for pair in compared),
         not_compared=tuple((panel.judges[i], panel.judges[j]) for i, j in pairs if pairs[i, j]),
@@ -316,7 +327,8 @@ def note_lines(report: Report, *, flags: bool = True) -> Iterator[str]:
     control = "--style-control" if published else f"--control-features {' '.join(FEATURES)}"
     method = f"show_result.py {control} --style-center mean --one-board --method bradley-terry"
     method = method if flags else "a fit of all battles, with features measured from their mean"
-    yield f"{' and '.join(FEATURES)} bias: as in {method}"
+    if report.judges:
+        yield f"{' and '.join(FEATURES)} bias: as in {method}"
     if report.assumed:
         baselines = ", ".join(name or "not known" for name in report.assumed)
         another = ". --baseline names another" if flags else ""

@@ -176,8 +176,9 @@ class JudgeOptions:
     first is that of judgments that name none, else `config` has it. `categories`: also clusters,
     none are all questions. `mixed`: what happens to judgments of another judge or baseline.
     `family_file`: YAML of families and the names of their judges and models. Without it each name
-    is a family of its own. `rounds` of the bootstrap over questions. Names can be a list or a
-    single text, and the file can be a text.
+    is a family of its own. `rounds` of the bootstrap over questions. `ensembles`: measure them even
+    if nobody names them. `known_rule`: in place of that of `baselines` and `config`. Names can be a
+    list or a single text, and the file can be a text.
     """
 
     bench: Bench
@@ -190,6 +191,8 @@ class JudgeOptions:
     rounds: Count = 1000
     seed: Seed = 42
     workers: Count = 2
+    ensembles: bool = False
+    known_rule: BaselineRule | None = None
 
     def __post_init__(self) -> None:
         """Raise InputError for a value that a field cannot have."""
@@ -205,7 +208,7 @@ class JudgeOptions:
     def rule(self) -> BaselineRule:
         """The baselines of judgments that name none."""
         # Made when it is needed: it searches all files for the config's baseline.
-        return baseline_rule(self.bench, self.config, self.baselines)
+        return self.known_rule or baseline_rule(self.bench, self.config, self.baselines)
 
 
 def read_panel(options: JudgeOptions) -> tuple[Panel, dict[str, str]]:
@@ -231,7 +234,7 @@ def read_panel(options: JudgeOptions) -> tuple[Panel, dict[str, str]]:
         raise next(iter(errors.values()))
     left_out = {name: str(error) for name, error in errors.items()}
     ensembles = {judge.name: judge.members for judge in judges if judge.members is not None}
-    if not options.judges and len(ensembles) < len(judges):
+    if not (options.judges or options.ensembles) and len(ensembles) < len(judges):
         reason = "an ensemble of other judges. Measure it with --judge-name"
         left_out |= dict.fromkeys(ensembles, reason)
         judges = [judge for judge in judges if judge.members is None]

@@ -7,9 +7,9 @@ from html import escape
 import pytest
 
 from arena.bench.labels import LEGEND, grade_of, normal_label, winners, worth
-from arena.browser.html.board_page import judges_html
+from arena.browser.screens.judges import ABOUT_VERDICTS
 from arena.quality.judge_html import report_html
-from arena.quality.judge_measures import Counted, judge_numbers
+from arena.quality.judge_measures import Counted
 from arena.quality.judge_report import Report
 
 
@@ -100,6 +100,5 @@ def test_browser_and_judge_report_explain_labels_in_the_same_words() -> None:
         "A>>B: A is much better, A>B: A is slightly better, A=B: a tie, B>A: B is slightly better, "
         "B>>A: B is much better."
     )
-    legend = escape(LEGEND)
-    assert legend in judges_html({"j": judge_numbers({"j": {}})[0]["j"]}, {}, {})
-    assert legend in report_html(Report("b", (), 0, 0, 0, (), Counted(), (), (), {}, ()))
+    assert LEGEND in ABOUT_VERDICTS
+    assert escape(LEGEND) in report_html(Report("b", (), 0, 0, 0, (), Counted(), (), (), {}, ()))

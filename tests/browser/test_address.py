@@ -19,11 +19,11 @@ PROBE = """
 import http.client, json, pathlib, sys
 from arena.bench.paths import Bench
 from arena.browser import server
-from arena.browser.defaults import Chosen
+from arena.browser.defaults import Benches, Chosen
 from arena.browser.library import Library
 
 chosen = Chosen(Library(Bench(pathlib.Path(sys.argv[1]), "demo-v0.1")), "smollm2-judge", "", "")
-page, url, _ = server.serve(chosen, "127.0.0.1", None, False, None)
+page, url, _ = server.serve(Benches(chosen), "127.0.0.1", None, False, None)
 port = int(url.rstrip("/").rpartition(":")[2])
 
 def ask(path, host):

@@ -20,7 +20,7 @@ from arena.bench.records import BaselineRule
 from arena.browser.defaults import choose
 from arena.browser.judgment_view import judgment_view
 from arena.browser.library import Filters, Library
-from arena.browser.screens.board import board_screen
+from arena.browser.screens.board import BoardChoice, board_screen
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ class TestWhatIsOpened:
         side = judgment_view(chosen.library, entry).baseline
         assert side
         assert side.turns == ("Hi",)
-        screen = board_screen(chosen.library, Filters(judge="j"))
+        screen = board_screen(chosen.library, BoardChoice(judge="j"))
         assert screen.usual_baseline == "base (not judged itself)"
         assert "score" in screen.table_html
 
@@ -74,7 +74,7 @@ class TestWhatIsOpened:
         chosen = choose(bench.root / "data", None, None, None, config)
         (entry,) = chosen.library.select(Filters(judge="j"))
         assert entry.baseline == ""
-        screen = board_screen(chosen.library, Filters(judge="j"))
+        screen = board_screen(chosen.library, BoardChoice(judge="j"))
         assert screen.offers["baseline"] == ["another", "base", "m"]
         assert "no baseline is named" in screen.table_html
         assert "--baseline" not in screen.table_html

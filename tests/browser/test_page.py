@@ -6,6 +6,7 @@ in CI, where they fail.
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import shutil
@@ -104,8 +105,8 @@ def reference_url(servers: Servers, tmp_path_factory: pytest.TempPathFactory) ->
     if not REFERENCE.is_dir():
         pytest.skip(NO_REFERENCE)
     workspace = Workspace(tmp_path_factory.mktemp("reference"))
-    copied = workspace.root / "data" / REFERENCE.name
-    shutil.copytree(REFERENCE, copied, copy_function=shutil.copyfile)
+    (workspace.root / "data").mkdir(exist_ok=True)
+    (workspace.root / "data" / REFERENCE.name).symlink_to(REFERENCE)
     return servers.serve(workspace)
 
 
@@ -149,6 +150,22 @@ def demo_record(kind: str) -> dict[str, Any]:
 
 def sides(page: Page) -> list[str]:
     return [" ".join(text.split()) for text in page.locator(".side").all_inner_texts()]
+
+
+def axe_violations(page: Page) -> list[tuple[str, Any, str]]:
+    """What axe finds against WCAG AA, in light, dark and forced colours."""
+    page.add_style_tag(content="* { transition: none !important; }")
+    page.evaluate(AXE)
+    levels = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+    rules = {"runOnly": levels, "resultTypes": ["violations"]}
+    found = []
+    for look in ("light", "dark", "forced"):
+        page.evaluate("dark => document.body.classList.toggle('dark', dark)", look == "dark")
+        page.emulate_media(forced_colors="active" if look == "forced" else "none")
+        violations = page.evaluate("rules => axe.run(rules)", rules)["violations"]
+        found += [(one["id"], one["nodes"][0]["target"], look) for one in violations]
+    page.emulate_media(forced_colors="none")
+    return found
 
 
 class TestDemo:
@@ -207,6 +224,22 @@ class TestDemo:
         expect(page.get_by_label("game 2")).to_be_checked()
         expect(page).to_have_url(address)
         new.check()
+
+    def test_the_list_and_a_battle_are_saved(self, demo: Site) -> None:
+        page = demo.show("?model=smollm2-hot&outcome=split&game=2")
+        names = []
+        for link in ("CSV", "JSON lines", "Save battle"):
+            with page.expect_download() as download:
+                page.get_by_role("link", name=link, exact=True).click()
+            names.append(download.value.suggested_filename)
+            text = download.value.path().read_text(encoding="utf-8")
+            if link == "CSV":
+                listed = page.locator(".list .row").count()
+                assert len(list(csv.DictReader(text.splitlines()))) == listed
+            assert "smollm2-hot" in text and demo.url not in text and "127.0.0.1" not in text
+        assert names[:2] == [f"demo-v0.1-smollm2-judge-smollm2-hot.{e}" for e in ("csv", "jsonl")]
+        assert re.fullmatch("demo-v0.1-smollm2-hot-[0-9a-f]{32}.html", names[2])
+        demo.check()
 
     def test_a_row_is_opened_and_the_list_follows(self, demo: Site) -> None:
         page = demo.show("?model=smollm2-hot")
@@ -318,6 +351,28 @@ class TestDemo:
         expect(page).to_have_url(re.compile("tab=questions.*rows=hardest"))
         demo.check()
 
+    def test_a_second_model_stands_beside_the_first_on_one_question(self, demo: Site) -> None:
+        page = demo.show("?model=smollm2-hot&question=01dab03ff82a93137dc81af7b56699e6")
+        strip = page.locator(".on-question a")
+        expect(strip).to_have_count(5)
+        assert page.locator(".on-question a[tabindex='0']").count() == 1
+        demo.choose("Beside", "smollm2-terse")
+        expect(page.locator(".judgment .side")).to_have_count(3)
+        expect(page.locator(".judgment .verdict")).to_have_count(4)
+        shown = page.locator(".on-question [aria-current]").first
+        expect(shown).to_contain_text("smollm2-hot")
+        shown.focus()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(re.compile("of=smollm2-plain.*beside=smollm2-terse"))
+        expect(page.locator(".on-question [aria-current]").first).to_be_focused()
+        assert [" ".join(text.split()[:2]) for text in sides(page)] == [
+            "A smollm2-base",
+            "B smollm2-plain",
+            "B smollm2-terse",
+        ]
+        demo.check()
+
     def test_a_choice_is_asked_for_once_however_it_is_made(self, demo: Site) -> None:
         page = demo.show("?model=smollm2-hot")
         expect(page.locator(".judgment .side")).to_have_count(2)
@@ -382,19 +437,10 @@ class TestDemo:
     @pytest.mark.parametrize("tab", ["judgments", "leaderboard", "clusters", "questions", "judges"])
     def test_axe_finds_no_violation_of_wcag_aa(self, demo: Site, tab: str) -> None:
         """In light, dark and forced colours."""
-        page = demo.show(f"?tab={tab}&judge=smollm2-judge&model=smollm2-hot")
+        page = demo.show(f"?tab={tab}&judge=smollm2-judge&model=smollm2-hot&beside=smollm2-terse")
         current = page.get_by_role("link", name=tab.capitalize(), exact=True)
         expect(current).to_have_attribute("aria-current", "page")
-        page.add_style_tag(content="* { transition: none !important; }")
-        page.evaluate(AXE)
-        levels = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-        rules = {"runOnly": levels, "resultTypes": ["violations"]}
-        for look in ("light", "dark", "forced"):
-            page.evaluate("dark => document.body.classList.toggle('dark', dark)", look == "dark")
-            page.emulate_media(forced_colors="active" if look == "forced" else "none")
-            found = page.evaluate("rules => axe.run(rules)", rules)["violations"]
-            assert [(v["id"], v["nodes"][0]["target"], look) for v in found] == []
-        page.emulate_media(forced_colors="none")
+        assert axe_violations(page) == []
         demo.complaints.clear()
 
     def test_the_words_of_both_games_stay_open_or_closed_from_judgment_to_judgment(
@@ -623,6 +669,51 @@ class TestModelText:
         ours.check()
 
 
+class TestAnnotate:
+    def test_pairs_are_labelled_by_keys_and_the_labels_stay(
+        self, servers: Servers, page: Page, bench: Workspace
+    ) -> None:
+        make_bench(bench)
+        site = Site(servers.serve(bench, "--annotate", "anna"), page)
+        site.open("?tab=annotate")
+        progress = page.locator(".progress")
+        expect(progress).to_have_text("Pair 1 of 3 0 labelled")
+        for place, key in (("2", "2"), ("3", "s")):
+            page.keyboard.press(key)
+            expect(progress).to_contain_text(f"Pair {place} of 3 1 labelled")
+        page.get_by_label("Note").fill("1 s u " + HOSTILE)
+        page.get_by_role("button", name="much better").last.click()
+        expect(progress).to_contain_text("Pair 2 of 3 2 labelled")
+        sides = page.locator(".side").all_inner_texts()
+        page.reload()
+        expect(progress).to_contain_text("Pair 2 of 3 2 labelled")
+        assert page.locator(".side").all_inner_texts() == sides
+        assert page.locator("#shown").get_by_text(MODEL).count() == 0
+        assert axe_violations(page) == []
+        site.complaints.clear()
+        page.set_viewport_size({"width": 390, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        (folder,) = bench.data.glob("model_judgment/human-*")
+        labels = {
+            r["question_id"]: next(filter(None, r["games"]))["score"]
+            for r in bench.judgments(folder.name, MODEL)
+        }
+        assert sorted(labels.values()) == ["A>B", "B>>A"]
+        page.get_by_role("link", name="Show its names and verdicts").click()
+        expect(page.locator(".verdicts")).to_be_visible()
+        expect(page.locator(".note")).to_contain_text("human-anna")
+        page.get_by_role("link", name="human-anna").evaluate(
+            "link => link.removeAttribute('target')"
+        )
+        page.get_by_role("link", name="human-anna").click()
+        expect(page.locator(".explanation", has_text="1 s u <script>")).to_be_visible()
+        page.get_by_role("link", name="Annotate").click()
+        expect(progress).to_be_visible()
+        page.keyboard.press("u")
+        expect(progress).to_contain_text("Pair 3 of 3 1 labelled")
+        site.check()
+
+
 class TestReference:
     def test_all_tabs_open(self, reference: Site) -> None:
         page = reference.open("?model=o1-low&question=328c149ed45a41c0b9d6f14659e63599")
@@ -647,3 +738,55 @@ class TestReference:
         expect(page.locator(".list-head")).to_contain_text(re.compile(r"\d judgment"))
         expect(page.locator(".judgment")).to_contain_text("민요")
         reference.check()
+
+
+class TestTasks:
+    """What readers come for, each in at most three actions from the start page."""
+
+    @pytest.fixture
+    def start(self, reference: Site) -> Page:
+        page = reference.open()
+        expect(page.locator(".judgment .side")).to_have_count(2)
+        return page
+
+    def test_why_did_this_model_lose(self, reference: Site, start: Page) -> None:
+        reference.choose("Model", "o1-low")
+        start.locator(".strip").get_by_role("link", name=re.compile(r"^lost \d+")).click()
+        expect(start.locator(".strip .chosen")).to_have_text("lost ✕")
+        reference.choose("Order", "clearest losses first")
+        expect(start.locator(".place")).to_contain_text("1 of ")
+        expect(start.locator(".total")).to_contain_text("claude-3.7-sonnet wins: much better")
+        expect(start.locator(".judgment .side")).to_have_count(2)
+        reference.check()
+
+    def test_which_clusters_are_weak(self, reference: Site, start: Page) -> None:
+        start.get_by_role("link", name="Clusters", exact=True).click()
+        reference.choose("Scores of", "o1-low")
+        rows = start.locator(".clusters tbody tr")
+        expect(start).to_have_url(re.compile("model=o1-low"))
+        expect(rows.first).to_be_visible()
+        scores = start.locator(".clusters td:nth-child(2)").all_inner_texts()
+        numbers = [float(score) for score in scores if score != "n/a"]
+        assert len(numbers) > 10
+        assert numbers == sorted(numbers)
+        weakest = rows.first.locator("a").first
+        cluster = weakest.inner_text()
+        weakest.click()
+        expect(start.locator(".strip .chosen").first).to_have_text(f"in {cluster} ✕")
+        expect(start.locator(".side .model")).to_contain_text("o1-low")
+        reference.check()
+
+    def test_show_my_colleague_one_battle(self, reference: Site, start: Page) -> None:
+        start.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        start.locator(".list .row").nth(3).click()
+        expect(start.locator(".row[aria-current]")).to_have_attribute("data-row", "3")
+        start.get_by_role("link", name="Copy link").click()
+        expect(start.get_by_role("link", name="Copied")).to_be_visible()
+        seen = start.locator("#shown").inner_text()
+        link = start.evaluate("navigator.clipboard.readText()")
+        colleague = Site(reference.url, start.context.new_page())
+        colleague.page.goto(link)
+        expect(colleague.page.locator("#shown")).to_have_text(re.compile("."))
+        assert colleague.page.locator("#shown").inner_text() == seen
+        colleague.check()
+        colleague.page.close()

@@ -24,7 +24,8 @@ from arena.browser.html.controls import link
 from arena.browser.html.judgment_list import PAGE
 from arena.browser.library import Filters, Library
 from arena.browser.routes import query_of
-from arena.browser.screens.board import board_screen, judges_tab
+from arena.browser.screens.board import BoardChoice, board_screen
+from arena.browser.screens.judges import judges_tab
 from arena.browser.screens.judgments import judgments_screen, open_link
 
 
@@ -45,7 +46,7 @@ def text_of(page: str) -> str:
 
 
 def query_in(address_html: str) -> dict[str, str]:
-    href = re.search(r'href="([^"]*)"', address_html)
+    href = re.search(r'href="([^"]*tab=judgments[^"]*)"', address_html)
     assert href
     address = href[1].replace("&amp;", "&")
     return dict(urllib.parse.parse_qsl(address.removeprefix("?")))
@@ -199,7 +200,7 @@ class TestBattles:
         assert judgments_screen(library, Filters(judge="j", show="tie"), key).key == key
         lost = judgments_screen(library, Filters(judge="j", show="strong loss"), key)
         assert lost.key == ("q1", "m", "base")
-        assert "No judgment on question q2 passes these filters" in text_of(lost.judgment_html)
+        assert "No judgment on question q2 passes these filters" in lost.notices[0]
 
     def test_another_model_or_baseline_is_shown_on_the_same_question(
         self, bench: Workspace, library: Library
@@ -207,12 +208,12 @@ class TestBattles:
         key = ("q2", "m", "base")
         other = judgments_screen(library, Filters(judge="j", model="n"), key)
         assert other.key == ("q2", "n", "base")
-        assert 'class="notice"' not in other.judgment_html
+        assert other.notices == ()
         own = judgment("q2", "A=B", "A=B", baseline="second")
         add_judgments(bench, [judgment("q1", "A=B"), judgment("q2", "A=B"), own])
         of_second = judgments_screen(library, Filters(judge="j", baseline="second"), key)
         assert of_second.key == ("q2", "m", "second")
-        assert "No judgment on question" not in of_second.judgment_html
+        assert of_second.notices == ()
 
     def test_a_file_without_judgments_is_explained(self, bench: Workspace) -> None:
         bench.add_questions(1)
@@ -229,13 +230,13 @@ class TestBattles:
         bench.write(bench.data / "question.jsonl", b"{broken}\n" + lines)
         words = "question.jsonl:1: not a question"
         assert words in text_of(judgments_screen(library, Filters(judge="j")).judgment_html)
-        assert words in text_of(board_screen(library, Filters(judge="j")).table_html)
+        assert words in text_of(board_screen(library, BoardChoice(judge="j")).table_html)
 
     def test_the_page_advises_no_flags_that_it_has_not(
         self, bench: Workspace, library: Library
     ) -> None:
         add_judgments(bench, [judgment(q, "A>B", "A>B") for q in ("q1", "q2")], judge="renamed")
-        page = board_screen(library, Filters(judge="renamed")).table_html
+        page = board_screen(library, BoardChoice(judge="renamed")).table_html
         assert "by another judge" in text_of(page) and "--mixed" not in page
 
     def test_a_judge_that_has_vanished_is_told(self, bench: Workspace, library: Library) -> None:
@@ -245,9 +246,9 @@ class TestBattles:
         shown = judgments_screen(library, Filters(judge="k"))
         assert (shown.filters.judge, shown.offers["judge"]) == ("j", ["j"])
         words = "There are no judgments by k. These are by j."
-        assert words in text_of(shown.judgment_html)
-        board = board_screen(library, Filters(judge="k"))
-        assert (board.filters.judge, board.offers["judge"]) == ("j", ["j"])
+        assert shown.notices == (words,)
+        board = board_screen(library, BoardChoice(judge="k"))
+        assert (board.choice.judge, board.offers["judge"]) == ("j", ["j"])
         assert words in text_of(board.table_html)
 
     def test_no_battle_is_explained(self, library: Library) -> None:
@@ -259,7 +260,7 @@ class TestBattles:
         bench.add_questions(1)
         empty = Library(Bench(bench.root / "data", bench.name))
         assert "has no judgments yet" in text_of(open_link(empty, {}).judgment_html)
-        assert "no leaderboard" in board_screen(empty, Filters()).table_html
+        assert "no leaderboard" in board_screen(empty, BoardChoice()).table_html
         assert "no judgments yet" in judges_tab(empty, {}).parts["shown"]
 
     def test_a_record_without_a_baseline_says_so(self, bench: Workspace, library: Library) -> None:
@@ -325,7 +326,7 @@ class TestLinks:
         query |= {"step": "nonsense", "first": "nonsense"}
         shown = open_link(library, query)
         assert (shown.filters, shown.game, shown.position) == (Filters(judge="j"), 0, 0)
-        told = text_of(shown.judgment_html)
+        told = " ".join(shown.notices)
         assert "There are no judgments by nonsense. These are by j." in told
         for what in ("model", "baseline", "category or cluster", "verdict", "order"):
             assert f"There is no {what} nonsense here. This is shown without it." in told
@@ -341,7 +342,7 @@ class TestLinks:
         library = choose(bench.root / "data", bench.name, judge, None, None).library
         taken = judgments_screen(library, Filters(judge=judge), ("q2", "org/m", "org/base"))
         assert open_link(library, query_of(link(taken.query))) == taken
-        board = board_screen(library, Filters(judge=judge))
+        board = board_screen(library, BoardChoice(judge=judge))
         opened = open_link(library, query_in(board.table_html))
         assert opened.filters == Filters(judge=judge, model="org/m")
 
@@ -349,15 +350,13 @@ class TestLinks:
         query = {"question": "q2", "of": "m", "against": "nobody"}
         shown = open_link(library, query)
         assert shown.key == ("q2", "m", "base")
-        assert "The judgment of m against nobody is not in this list" in text_of(
-            shown.judgment_html
-        )
+        assert "The judgment of m against nobody is not in this list" in shown.notices[0]
 
     def test_names_in_a_link_to_a_leaderboard_that_are_not_there_are_told(
         self, library: Library
     ) -> None:
         board = board_screen(
-            library, Filters(judge="nonsense", baseline="nobody", category="no such")
+            library, BoardChoice(judge="nonsense", baseline="nobody", category="no such")
         )
         told = text_of(board.table_html)
         assert "There are no judgments by nonsense. These are by j." in told
@@ -366,11 +365,11 @@ class TestLinks:
 
     def test_a_battle_that_is_not_there_is_named(self, library: Library) -> None:
         shown = open_link(library, {"question": "q9"})
-        assert "There is no question q9 here" in text_of(shown.judgment_html)
+        assert "There is no question q9 here" in shown.notices[0]
 
     def test_the_other_tabs_have_links_too(self, library: Library) -> None:
-        board = board_screen(library, Filters(judge="j", baseline="base", category="tests"))
-        assert board.query == {
+        board = board_screen(library, BoardChoice(judge="j", baseline="base", category="tests"))
+        assert board.choice.query == {
             "tab": "leaderboard",
             "judge": "j",
             "category": "tests",
@@ -386,7 +385,7 @@ class TestBoard:
         labels = {"m": ("A>B", "B>A"), "n": ("B>A", "A>B")}
         records = [judgment(f"q{i}", *labels[m], model=m) for i in (1, 2, 3) for m in labels]
         add_judgments(bench, records)
-        page = board_screen(library, Filters(judge="j")).table_html
+        page = board_screen(library, BoardChoice(judge="j")).table_html
         assert re.findall(r'<a href="[^"]*model=(.)"', page) == ["n", "m"]
         assert 'title="base is the baseline"' in page
         places = re.findall(r'class="score" cx="([\d.]+)%"', page)
@@ -397,7 +396,7 @@ class TestBoard:
         self, bench: Workspace, library: Library
     ) -> None:
         add_judgments(bench, [judgment(f"q{i}", "B>A", "B>A") for i in (1, 2, 3)])
-        page = text_of(board_screen(library, Filters(judge="j")).table_html)
+        page = text_of(board_screen(library, BoardChoice(judge="j")).table_html)
         assert "Win rate against base in %, with its 95% interval as distances from it." in page
         assert "Rank: the ranks that the data leave open" in page
         assert (
@@ -408,32 +407,42 @@ class TestBoard:
         assert "--resample" not in page
 
     def test_the_marks_of_the_axis_hold_all_intervals(self, library: Library) -> None:
-        page = board_screen(library, Filters(judge="j")).table_html
+        page = board_screen(library, BoardChoice(judge="j")).table_html
         marks = [float(mark) for mark in re.findall(r"<i style=[^>]*>([-.\d]+)</i>", page)]
         assert 2 <= len(marks) <= 8
         assert marks[0] <= 50 <= marks[-1]
 
+    def test_columns_sort_and_names_are_found(self, library: Library) -> None:
+        def shown(**choices: str) -> list[tuple[str, str]]:
+            page = board_screen(library, BoardChoice(judge="j", **choices)).table_html
+            rows = re.findall('<td class="rank">(.*?)</td><td class="name" data-key="(.*?)"', page)
+            return [(rank, name) for rank, name in rows]
+
+        by_score = [("1", "n"), ("2", "base"), ("3", "m")]
+        assert shown() == by_score
+        assert shown(sort="-score") == [("2", "base"), ("3", "m"), ("1", "n")]
+        assert shown(sort="model") == [("2", "base"), ("3", "m"), ("1", "n")]
+        assert shown(sort="-model") == [("1", "n"), ("3", "m"), ("2", "base")]
+        assert shown(sort="nonsense") == by_score
+        assert shown(find="N") == [("1", "n")]
+        page = board_screen(library, BoardChoice(judge="j", sort="model")).table_html
+        heads = re.findall(r'aria-sort="(\w+)"><a href="[^"]*sort=([\w-]+)">(\w+)', page)
+        assert heads == [("ascending", "-model", "model")]
+
+    def test_intervals_and_centres_are_those_that_are_chosen(self, library: Library) -> None:
+        texts = [
+            text_of(board_screen(library, BoardChoice("j", resample=name)).table_html)
+            for name in ("", "question", "battle")
+        ]
+        assert ["battle bootstrap" in text for text in texts] == [False, False, True]
+        asked = {"resample": "nonsense", "center": "mean", "control": "x length"}
+        assert BoardChoice.of(asked) == BoardChoice(control=("length",), center="mean")
+        assert BoardChoice.of({"center": "mean"}) == BoardChoice()
+
     def test_the_reason_for_none_is_given_in_words(self, library: Library) -> None:
-        board = board_screen(library, Filters(judge="j"), ("length",))
+        board = board_screen(library, BoardChoice(judge="j", control=("length",)))
         assert "<svg" not in board.table_html
         assert "add_markdown_info.py" in text_of(board.table_html)
-
-
-class TestJudges:
-    def test_shares_and_agreement_are_told(self, bench: Workspace, library: Library) -> None:
-        add_judgments(bench, [judgment("q1", "A>>B", "A>B", judge="k")], judge="k")
-        page = text_of(judges_tab(library, {}).parts["shown"])
-        assert re.search(r"same label, % .*j, k \d+ 100\.0 ", page)
-        assert "A>>B: A is much better, A>B: A is slightly better, A=B: a tie," in page
-
-    def test_grades_have_a_table_of_their_own(self, bench: Workspace) -> None:
-        bench.add_questions(2)
-        add_judgments(bench, [judgment("q1", 7), judgment("q2", 8)])
-        page = judges_tab(Library(Bench(bench.root / "data", bench.name)), {}).parts["shown"]
-        assert "Grades of single answers" in page
-        assert "7.50" in page
-        assert "What each judge says" not in page
-        assert "0.0 %" not in page
 
 
 class TestScreens:
@@ -499,16 +508,18 @@ class TestScreens:
             [],
             ["no verdict"],
         )
-        assert not board_screen(library, Filters(judge="j")).pairwise
+        assert not board_screen(library, BoardChoice(judge="j")).pairwise
         add_judgments(bench, [judgment("q1", "A>B", "A>B")], judge="k")
-        assert board_screen(library, Filters(judge="k")).pairwise
+        assert board_screen(library, BoardChoice(judge="k")).pairwise
 
     def test_what_a_board_is_against_is_named_where_no_baseline_is_chosen(
         self, bench: Workspace, library: Library
     ) -> None:
         add_judgments(bench, [judgment("q1", "A>B", "A>B")])
-        assert board_screen(library, Filters(judge="j")).usual_baseline == "base (most frequent)"
-        assert board_screen(library, Filters(judge="nobody")).offers["baseline"] == ["base"]
+        assert (
+            board_screen(library, BoardChoice(judge="j")).usual_baseline == "base (most frequent)"
+        )
+        assert board_screen(library, BoardChoice(judge="nobody")).offers["baseline"] == ["base"]
 
     def test_models_with_answers_are_offered_as_the_baseline_of_judgments_that_name_none(
         self, bench: Workspace, library: Library
@@ -519,23 +530,23 @@ class TestScreens:
         shown = judgments_screen(library, Filters(judge="j"))
         assert shown.offers["baseline"] == ["base", "m"]
         assert "The record names no baseline. Choose one above." in text_of(shown.judgment_html)
-        page = text_of(board_screen(library, Filters(judge="j")).table_html)
+        page = text_of(board_screen(library, BoardChoice(judge="j")).table_html)
         assert "Choose a baseline above." in page
         assert "--baseline" not in page
         chosen = judgments_screen(library, Filters(judge="j", baseline="base"))
         assert chosen.key == ("q1", "m", "base")
         assert "base stands in for it." in text_of(chosen.judgment_html)
         assert open_link(library, query_of(link(chosen.query))) == chosen
-        board = board_screen(library, Filters(judge="j", baseline="base")).table_html
+        board = board_screen(library, BoardChoice(judge="j", baseline="base")).table_html
         assert query_in(board)["model"] == "m"
 
     def test_a_tab_is_the_same_until_its_files_change(
         self, bench: Workspace, library: Library
     ) -> None:
         add_judgments(bench, [judgment("q1", "A>B", "A>B")])
-        board, judges = board_screen(library, Filters(judge="nobody")), judges_tab(library, {})
-        assert board_screen(library, Filters(judge="nobody")) == board
+        board, judges = board_screen(library, BoardChoice(judge="nobody")), judges_tab(library, {})
+        assert board_screen(library, BoardChoice(judge="nobody")) == board
         assert judges_tab(library, {}) == judges
         add_judgments(bench, [judgment("q1", "A>B", "A>B"), judgment("q2", "B>A", "A>B")])
-        assert board_screen(library, Filters(judge="nobody")) != board
+        assert board_screen(library, BoardChoice(judge="nobody")) != board
         assert judges_tab(library, {}) != judges

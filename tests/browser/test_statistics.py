@@ -23,7 +23,7 @@ from arena.bench.paths import Bench
 from arena.bench.records import BaselineRule
 from arena.browser.defaults import choose
 from arena.browser.library import Filters, Library
-from arena.browser.statistics import boards, judge_statistics
+from arena.browser.statistics import boards
 from arena.leaderboard.board import Board
 from arena.leaderboard.output.text import board_dict
 
@@ -132,34 +132,6 @@ class TestBoards:
         add_judgments(bench, [judgment("q1", "A>B", "A=B")])
         with pytest.raises(InputError, match=r"add_markdown_info\.py"):
             boards(library, Filters(judge="j"), ("length",))
-
-    def test_judges_are_counted_and_compared(self, bench: Workspace, library: Library) -> None:
-        add_judgments(bench, [judgment("q1", "A>B", "A=B")])
-        add_judgments(bench, [judgment("q1", "A>B", "B>A", judge="k")], judge="k")
-        judges, pairs, _ = judge_statistics(library)
-        assert list(judges) == ["j", "k"]
-        assert (pairs["j", "k"].games, pairs["j", "k"].same.value) == (2, 50.0)
-
-    def test_the_numbers_of_judges_are_those_of_judge_report(
-        self, bench: Workspace, run_main: RunMain, library: Library
-    ) -> None:
-        own = [judgment("q1", "A>B", "A=B"), judgment("q2", "B>A", "A>B")]
-        others = [
-            judgment("q3", "A>B", "A>B", model="base"),  # the baseline against itself
-            judgment("q3", "A>B", "A>B", judge="k"),
-            judgment("q2", "A>B", "A>B", judge="k"),  # the later of one battle
-        ]
-        add_judgments(bench, own + others)
-        flags = ("-b", bench.name, "-j", "j", "--baseline", "base", "--mixed", "leave-out")
-        run_main("judge_report.py", *flags, "--json", "judges.json")
-        (expected,) = json.loads((bench.root / "judges.json").read_text("utf-8"))["judges"]
-        shown = judge_statistics(library)[0]["j"]
-        for name in ("judgments", "games", "labels"):
-            assert getattr(shown, name) == expected[name]
-        for name in ("place", "flips"):
-            value = expected[name]["estimate"]["value"]
-            assert getattr(shown, name).estimate.value == value
-        assert (shown.judgments, shown.flips.estimate.value) == (2, 50.0)
 
 
 View = tuple[str, str, tuple[str, ...]]  # category or cluster, baseline, control for style

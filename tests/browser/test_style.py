@@ -178,7 +178,8 @@ CONTRAST = """part => {
   for (let e = part; e; e = e.parentElement) behind.unshift(getComputedStyle(e).backgroundColor);
   const style = getComputedStyle(part);
   const sign = part.classList.contains("dot");
-  const shown = sign ? style.getPropertyValue("--c") : style.color;
+  const edged = part.matches("select, input, .button, .strip a");
+  const shown = sign ? style.getPropertyValue("--c") : edged ? style.borderTopColor : style.color;
   const back = light(sign ? behind.slice(0, -1) : behind), front = light([...behind, shown]);
   return (Math.max(front, back) + 0.05) / (Math.min(front, back) + 0.05);
 }"""
@@ -193,6 +194,9 @@ def test_small_text_and_signs_can_be_made_out(opened: Opened, scheme: Any) -> No
         assert part.evaluate(CONTRAST) >= 4.5, part.text_content()
     for sign in page.locator(".dot").all():
         assert sign.evaluate(CONTRAST) >= 3, sign.get_attribute("class")
+    fields = ".filters select, input[type=search], .button:not([aria-disabled]), .strip a"
+    for field in page.locator(fields).all():
+        assert field.evaluate(CONTRAST) >= 3, field.evaluate("e => e.outerHTML")
 
 
 def test_what_has_the_focus_has_an_outline(opened: Opened) -> None:

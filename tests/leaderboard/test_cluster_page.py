@@ -18,7 +18,7 @@ def test_few_clusters_are_columns_coloured_by_score(bench: Workspace) -> None:
     show(bench, *named(), "--by", "cluster", "--html", "by.html")
     page = (bench.root / "by.html").read_text()
     cells = re.findall(r"<td(?: style=\"background:(#\w+)\"[^>]*)?>(.*?)</td>", page)
-    assert [colour for colour, text in cells] == ["#68a691", "", "#f7f7f7", "", "#c48866", ""]
+    assert [colour for colour, text in cells] == ["#5ea1ad", "", "#f7f7f7", "", "#cb8560", ""]
     assert cells[1][1] == "n/a" and "<small>–</small>" in cells[0][1]
     assert "<small>(0.0, 0.0)</small>" in cells[2][1]
     assert page.count("<small>2 questions</small>") == 2

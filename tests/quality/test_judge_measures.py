@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import REPO, RunMain, Workspace
-from judgments import random_bench
 from scipy.stats import norm, t
 from simulated_judges import (
     ENOUGH,
@@ -28,16 +25,14 @@ from sklearn.metrics import cohen_kappa_score
 
 from arena.bench.answer_style import ATTRIBUTES
 from arena.bench.labels import LABELS, Labels
-from arena.bench.paths import Bench
-from arena.browser.library import Library
-from arena.browser.statistics import judge_statistics
+from arena.quality import judge_measures
+from arena.quality import panel as panels
 from arena.quality.benchmark.measures import Estimate
 from arena.quality.judge_measures import (
     PairReport,
     Verdicts,
     draw_questions,
     flips,
-    judge_numbers,
     outcome_counts,
     pair_report,
     place_bias,
@@ -53,8 +48,8 @@ from arena.scoring.uncertainty.intervals import expanded, percentiles
 def verdicts_of(judgments: Sequence[Labels]) -> Verdicts:
     """The verdicts of a judge, given the labels of its judgments."""
     by_battle = {("m", "b", str(i)): labels for i, labels in enumerate(judgments)}
-    judges, _ = judge_numbers({"j": by_battle})
-    return judges["j"]
+    panel = panels.panel_of({"j": by_battle})
+    return judge_measures.verdicts(panel, 0, draw_questions(len(panel.questions), 0, 0))
 
 
 def test_labels_are_counted_in_one_spelling_and_what_is_none_counts_as_no_verdict() -> None:
@@ -94,8 +89,8 @@ def agreement(first: Mapping[int, Labels], second: Mapping[int, Labels]) -> Pair
     by_battle = [
         {("m", "b", str(q)): labels for q, labels in one.items()} for one in (first, second)
     ]
-    _, pairs = judge_numbers(dict(zip("jk", by_battle, strict=True)))
-    return pairs["j", "k"]
+    panel = panels.panel_of(dict(zip("jk", by_battle, strict=True)))
+    return pair_report(panel, 0, 1, draw_questions(len(panel.questions), 0, 0))
 
 
 def test_agreement_is_that_of_the_games_both_decided() -> None:
@@ -119,47 +114,6 @@ def test_kappa_is_cohens_on_labels() -> None:
 def test_kappa_of_judges_with_one_verdict_only_is_not_known() -> None:
     for both in (agreement({1: ("A=B",)}, {1: ("A=B",)}), agreement({}, {})):
         assert np.isnan([both.kappa.value, both.weighted.value]).all()
-
-
-@pytest.mark.parametrize("of_demo", [True, False])
-def test_the_browser_says_what_the_report_says(
-    bench: Workspace, run_main: RunMain, of_demo: bool
-) -> None:
-    flags = ["--data-dir", str(REPO / "data"), "--bench-name", "demo-v0.1"]
-    library = Library(Bench(REPO / "data", "demo-v0.1"))
-    if not of_demo:
-        random_bench(bench)
-        flags = ["--bench-name", "test-v1"]
-        library = Library(Bench(bench.root / "data", "test-v1"))
-    run_main("judge_report.py", *flags, "--json", "r.json")
-    report = json.loads((bench.root / "r.json").read_text("utf-8"))
-    judges, pairs, _ = judge_statistics(library)
-    assert list(judges) == [judge["judge"] for judge in report["judges"]]
-    for judge, verdicts in zip(report["judges"], judges.values(), strict=True):
-        for name in ("models", "questions", "judgments", "games", "labels"):
-            assert getattr(verdicts, name) == judge[name]
-        for name in ("place", "flips"):
-            measure = getattr(verdicts, name)
-            assert measure.number == judge[name]["number"]
-            assert measure.estimate.value == pytest.approx(judge[name]["estimate"]["value"])
-            assert np.isnan([measure.estimate.lower, measure.estimate.upper]).all()
-    assert list(pairs) == [(pair["first"], pair["second"]) for pair in report["pairs"]]
-    for pair, both in zip(report["pairs"], pairs.values(), strict=True):
-        assert both.games == pair["games"]
-        for name in ("same", "kappa", "weighted"):
-            assert getattr(both, name).value == pytest.approx(pair[name]["value"])
-
-
-def test_grades_are_kept_apart_from_labels(bench: Workspace) -> None:
-    bench.add_questions(4)
-    for judge, scores in (("graded", (7, 9.5, None)), ("j", ("A>B", None, "B>A"))):
-        records = [
-            {"question_id": f"q{i}", "games": [{"score": x}]} for i, x in enumerate(scores, 1)
-        ]
-        bench.write(bench.data / "model_judgment" / judge / "m.jsonl", records)
-    judges, _, grades = judge_statistics(Library(Bench(bench.root / "data", "test-v1")))
-    assert grades == {"graded": [7.0, 9.5], "j": []}
-    assert [judges[name].decided for name in ("graded", "j")] == [0, 2]
 
 
 # Simulated judges

@@ -7,13 +7,23 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from arena.base.table import counted
-from arena.bench.labels import GRADE, LOST, NO_VERDICT, OUTCOMES, OVERALL, SPLIT, TIED, WON
+from arena.bench.labels import (
+    GAMES_DISAGREE,
+    GRADE,
+    LOST,
+    NO_VERDICT,
+    OUTCOMES,
+    OVERALL,
+    SPLIT,
+    TIED,
+    WON,
+)
 from arena.bench.records import Question
 from arena.browser.html.controls import Query, link, view_link
 from arena.browser.html.judgment_page import Questions, class_of, grade_words
 from arena.browser.html.markdown import clean, plain
 from arena.browser.index import ListedJudgment
-from arena.browser.library import GAMES_DISAGREE, LONGER, SHORTER
+from arena.browser.library import LONGER, SHORTER
 
 PAGE = 50  # rows of the list that are shown at once
 SIGNS = {WON: OUTCOMES[1], LOST: OUTCOMES[-1], TIED: OUTCOMES[0], NO_VERDICT: NO_VERDICT}
@@ -137,8 +147,7 @@ def list_html(listed: Rows, questions: Questions, query: Query, above: str = "")
         is_current, is_stop = number == position, number == max(first, min(position, last - 1))
         state = ' aria-current="true"' if is_current else ""
         state += "" if is_stop else ' tabindex="-1"'
-        question, of, against = entry.key
-        address = link(query | {"first": "", "question": question, "of": of, "against": against})
+        address = link(query | {"first": ""} | entry.query)
         rows += (
             f'<a class="row" href="{plain(address)}" data-row="{number}"{state}>'
             f'{signs_html(entry)}<span class="lines">{who}<span class="words">{title}</span>'

@@ -49,8 +49,8 @@ def link(parameters: Mapping[str, str]) -> str:
 
 def query_address(entry: ListedJudgment, game: int) -> str:
     """Return the address of a judgment in the served page."""
-    key = {"question": entry.question, "of": entry.model, "against": entry.baseline}
-    return link({"tab": "judgments", "judge": entry.judge, **key, "game": "2" if game else ""})
+    game_of = "2" if game else ""
+    return link({"tab": "judgments", "judge": entry.judge, **entry.query, "game": game_of})
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,8 @@ class Look:
     addresses of other judgments, "" for those that have none.
 
     `alone`: on a page without choices. `sought`: the searched words, which the page marks. `found`:
-    the texts that have them.
+    the texts that have them. `strip`: HTML below the prompt. `beside`: the judgment of a second
+    model on the same question. `direct`: those of the two models against each other.
     """
 
     game: int = 0
@@ -68,31 +69,35 @@ class Look:
     alone: bool = False
     sought: str = ""
     found: frozenset[str] = frozenset()
+    strip: str = ""
+    beside: JudgmentView | None = None
+    direct: Sequence[ListedJudgment] = ()
+
+    def chosen(self, view: JudgmentView) -> Game | None:
+        """Return the game of a judgment whose places are shown, None without one."""
+        game = view.number(self.game)
+        return view.games[game] if game < len(view.games) and not self.alone else None
 
 
 def judgment_html(view: JudgmentView, look: Look) -> str:
     """Return a judgment as HTML."""
-    show, entry = look.show, view.entry
-    game = view.number(look.game)
-    chosen = view.games[game] if game < len(view.games) and not look.alone else None
-    total = plain(total_words(view))
-    parts = list(prompt_parts(view, show))
-    verdicts = "".join(_verdict(view, one, chosen=one is chosen) for one in view.expected)
-    lettered = [("" if look.alone else letter, side) for letter, side in view.shown(game)]
-    sides = (_side(letter, side, view, show, chosen) for letter, side in lettered)
-    # Games without words say so once.
-    words = dict.fromkeys(
-        f"<div>{''.join(_explanation(view, one, show))}</div>" for one in view.expected
+    show, entry, chosen = look.show, view.entry, look.chosen(view)
+    shown = [(view, *place) for place in view.shown(view.number(look.game))]
+    lettered = [("" if look.alone else letter, side) for _, letter, side in shown]
+    parts = [*prompt_parts(view, show), look.strip, found_words(view, look, lettered)]
+    parts += verdict_parts(view, look)
+    if second := look.beside:
+        parts += verdict_parts(second, look)
+        parts += (f'<p class="note">Directly: {direct_words(one, look)}</p>' for one in look.direct)
+        # The baseline stays in the first column, whatever its place in the game.
+        shown.sort(key=lambda column: column[2] is view.model)
+        places = second.shown(second.number(look.game))
+        shown += ((second, *place) for place in places if place[1] is second.model)
+    sides = (
+        _side("" if look.alone else letter, side, of, show, look.chosen(of))
+        for of, letter, side in shown
     )
-    others = (_other_judge(other, look.address(other, game)) for other in view.others)
-    parts += [
-        found_words(view, look, lettered),
-        f'<p class="total">{total}</p>' if total else "",
-        f'<div class="verdicts">{verdicts or notice("This judgment has no game.")}</div>',
-        *(f'<p class="note">{other}</p>' for other in others),
-        f'<div class="told">{"".join(words)}</div>' if words else "",
-        f'<div class="sides">{"".join(chain(*sides))}</div>',
-    ]
+    parts.append(f'<div class="sides">{"".join(chain(*sides))}</div>')
     if chosen and chosen.prompt:
         parts.append(_folded("Prompt of the judge", verbatim(chosen.prompt), "asked"))
     if entry.pairwise and not entry.named:
@@ -102,6 +107,37 @@ def judgment_html(view: JudgmentView, look: Look) -> str:
     return f'<div class="judgment">{"".join(parts)}</div>'
 
 
+def verdict_parts(view: JudgmentView, look: Look) -> Iterator[str]:
+    """Yield the verdicts of a judgment, those of other judges, and the judge's words. Beside that
+    of a second model they have a head.
+    """
+    game, chosen = view.number(look.game), look.chosen(view)
+    if look.beside:
+        yield f'<h3 class="of">{pair_words(view.entry)}</h3>'
+    total = plain(total_words(view))
+    verdicts = "".join(_verdict(view, one, chosen=one is chosen) for one in view.expected)
+    yield f'<p class="total">{total}</p>' if total else ""
+    yield f'<div class="verdicts">{verdicts or notice("This judgment has no game.")}</div>'
+    for other in view.others:
+        yield f'<p class="note">{_other_judge(other, look.address(other, game))}</p>'
+    # Games without words say so once.
+    words = dict.fromkeys(
+        f"<div>{''.join(_explanation(view, one, look.show))}</div>" for one in view.expected
+    )
+    yield f'<div class="told">{"".join(words)}</div>' if words else ""
+
+
+def pair_words(entry: ListedJudgment) -> str:
+    """Return whom a judgment is of, and against whom, as HTML."""
+    return plain(entry.model + (f" against {entry.baseline}" if entry.baseline else ""))
+
+
+def direct_words(entry: ListedJudgment, look: Look) -> str:
+    """Return the verdicts of two models against each other, with a link to their judgment."""
+    address = plain(look.address(entry, look.game))
+    return f'<a href="{address}">{pair_words(entry)}</a>: {chips(entry)} (for {plain(entry.model)})'
+
+
 def prompt_parts(view: JudgmentView, show: Show) -> Iterator[str]:
     """Yield the prompt of a judgment, turn by turn."""
     question = view.question
@@ -109,6 +145,11 @@ def prompt_parts(view: JudgmentView, show: Show) -> Iterator[str]:
         unknown = f"question.jsonl has no question {view.entry.question}. Its prompt is not known."
         yield notice(unknown)
         return
+    yield from question_parts(question, show)
+
+
+def question_parts(question: Question, show: Show) -> Iterator[str]:
+    """Yield a prompt, turn by turn."""
     words = dict.fromkeys((question.category, question.cluster, question.aspects, ""))
     about = f"{' · '.join(map(plain, filter(None, words)))} <code>{plain(question.id)}</code>"
     several = len(question.turns) > 1
@@ -182,11 +223,15 @@ def _other_judge(other: ListedJudgment, address: str) -> str:
     judge = f'<a href="{plain(address)}" {about}>{judge}</a>' if address else judge
     if not other.pairwise:
         return f"{judge}: {grade_words(other.labels)}"
-    chips = " · ".join(
+    return f"{judge}: {chips(other)} (for {plain(other.model)})"
+
+
+def chips(entry: ListedJudgment) -> str:
+    """Return the outcome of each game for the model."""
+    return " · ".join(
         f'game {number} <span class="chip {class_of(outcome)}">{outcome}</span>'
-        for number, outcome in other.outcomes.items()
+        for number, outcome in entry.outcomes.items()
     )
-    return f"{judge}: {chips} (for {plain(other.model)})"
 
 
 def grade_words(labels: Sequence[Label]) -> str:
@@ -268,6 +313,12 @@ def _side(
     )
     counts = counts or ("" if side.missing else "tokens and markdown not counted")
     yield f'<section class="side"><h3 class="{role}">{head}</h3><p class="counts">{counts}</p>'
+    yield from answer_parts(side, show)
+    yield "</section>"
+
+
+def answer_parts(side: Side, show: Show) -> Iterator[str]:
+    """Yield an answer, turn by turn."""
     yield '<div class="answer">'
     if not side.turns:
         yield notice(side.missing or "The record has no answer.")
@@ -287,4 +338,4 @@ def _side(
             yield notice(f"The file has no text of this answer ({counts} counted in it).")
         else:
             yield notice("The answer is empty.")
-    yield "</div></section>"
+    yield "</div>"

@@ -9,7 +9,7 @@ let tab = "";
 let html = {};  // of its parts, by their ids
 let steps = 0;  // that were asked for since
 let asking = null;  // the view that is on its way
-const left = {};  // the last query of each tab
+let left = {};  // the last query of each tab
 const places = {};  // where the reader left the table that scrolls, by the query
 
 const sheet = element.querySelector("link");
@@ -17,12 +17,12 @@ const styled = sheet.sheet ? null : new Promise(ready => sheet.addEventListener(
 
 // Views
 
-async function go(wanted, {back = false} = {}) {
+async function go(wanted, {back = false, quiet = false} = {}) {
   if (asking?.wanted === wanted) return;
   asking?.stop.abort();
   const mine = asking = {wanted, stop: new AbortController()};
   if (!new URLSearchParams(wanted).has("step")) steps = 0;
-  const late = setTimeout(() => view.setAttribute("aria-busy", "true"), 300);
+  const late = setTimeout(() => quiet || view.setAttribute("aria-busy", "true"), 300);
   try {
     const answer = await fetch(`view${wanted}`, {signal: mine.stop.signal});
     if (answer.status === 401) return location.reload();  // asks for the password
@@ -44,6 +44,9 @@ async function go(wanted, {back = false} = {}) {
 }
 
 function show(shown, back) {
+  const now = new URLSearchParams(shown.query), before = new URLSearchParams(query ?? "");
+  const other = name => before.get(name) !== now.get(name);
+  if (other("bench")) left = {};
   const changed = shown.tab !== tab, scrolled = view.querySelector(".box");
   if (scrolled) places[query] = [scrolled.scrollLeft, scrolled.scrollTop];
   if (changed) {
@@ -54,15 +57,14 @@ function show(shown, back) {
   element.querySelector("#fault")?.remove();
   for (const [id, text] of Object.entries(shown.parts)) fill(id, text);
   for (const part of [...view.children]) if (!(part.id in shown.parts)) part.remove();
-  const before = new URLSearchParams(query ?? ""), now = new URLSearchParams(shown.query);
-  const other = name => before.get(name) !== now.get(name);
-  if (changed || ["question", "of", "against"].some(other)) scrollTo(0, 0);
+  if (changed || ["question", "of", "against", "at"].some(other)) scrollTo(0, 0);
   const following = query !== null && !back && ofList(query) !== ofList(shown.query);
   if (location.search !== shown.query) {
     history[following ? "pushState" : "replaceState"](null, "", shown.query);
   }
   left[tab] = query = shown.query;
   element.querySelector(".address").setAttribute("href", query);
+  document.title = `Judgments of ${at("title").querySelector("h1").textContent}`;
   at("said").textContent = shown.said;
   tend();
   view.querySelector(".box")?.scrollTo(...places[query] ?? [0, 0]);
@@ -125,10 +127,31 @@ function step(number) {
   go(`?${wanted}`);
 }
 
-function choose(form) {
+// Another order begins with its first judgment. Other choices keep the one that is open.
+function choose(form, changed) {
   const wanted = new URLSearchParams(new FormData(form));
+  if (changed === "order") for (const name of ["question", "of", "against"]) wanted.delete(name);
   for (const name of [...wanted.keys()]) if (!wanted.get(name)) wanted.delete(name);
   go(`?${wanted}`);
+}
+
+// What is written, as far as the page may write: the answer is the view that follows.
+let sending = false;
+async function send(form, button) {
+  if (sending) return;
+  sending = true;
+  const body = JSON.stringify(Object.fromEntries(new FormData(form, button)));
+  const headers = {"Content-Type": "application/json"};
+  try {
+    const answer = await fetch(form.dataset.post, {method: "POST", headers, body});
+    if (answer.status === 401) return location.reload();
+    if (!answer.ok) throw new Error(await answer.text() || `the server answers ${answer.status}`);
+    await go(await answer.json());
+  } catch (error) {
+    fail(error instanceof TypeError ? "qa_browser.py does not answer. Is it still running?" : error.message);
+  } finally {
+    sending = false;
+  }
 }
 
 element.addEventListener("click", event => {
@@ -142,8 +165,14 @@ element.addEventListener("click", event => {
   if (verdict) return element.querySelectorAll("#game input")[game]?.click();
   opens(event);
 });
-element.addEventListener("change", event => event.target.form?.matches(".filters") && choose(event.target.form));
+element.addEventListener("change", event => {
+  if (event.target.form?.matches(".filters")) choose(event.target.form, event.target.name);
+});
 element.addEventListener("submit", event => {
+  if (event.target.dataset.post) {
+    event.preventDefault();
+    return send(event.target, event.submitter);
+  }
   if (!event.target.matches(".filters")) return;
   event.preventDefault();
   choose(event.target);
@@ -172,42 +201,34 @@ function copy(text) {
 
 // Keys
 
-function rowFrom(row, key) {
-  const rows = [...element.querySelectorAll("#found .row")];
-  const ends = {Home: 0, End: rows.length - 1};
-  return rows[ends[key] ?? rows.indexOf(row) + {ArrowDown: 1, ArrowUp: -1}[key]];
-}
+const MOVES = {ArrowDown: [1, 0], ArrowUp: [-1, 0], ArrowRight: [0, 1], ArrowLeft: [0, -1], Home: null, End: null};
+const LISTS = "#found, .on-question, .grid tr";
 
-// The next link of a table in the direction of an arrow, past cells without one.
+// The link that a key leads to: along a list, or through a table past cells without one.
 function linkFrom(link, key) {
-  const cell = link.closest("td, th"), rows = cell.closest("table").rows;
-  const links = cell.parentNode.querySelectorAll("a");
-  if (key === "Home" || key === "End") return links[key === "Home" ? 0 : links.length - 1];
-  const [down, right] = {ArrowDown: [1, 0], ArrowUp: [-1, 0], ArrowRight: [0, 1], ArrowLeft: [0, -1]}[key];
-  let row = cell.parentNode.rowIndex, column = cell.cellIndex, next = null;
+  const list = link.closest(LISTS), links = [...list.querySelectorAll(list.id ? ".row" : "a")];
+  if (!MOVES[key]) return links.at(key === "Home" ? 0 : -1);
+  const [down, right] = MOVES[key];
+  if (!list.cells) return links[links.indexOf(link) + down + right];
+  const rows = list.closest("table").rows;
+  let row = list.rowIndex, column = link.closest("td, th").cellIndex, next = null;
   do next = rows[row += down]?.cells[column += right];
   while (next && !next.querySelector("a"));
   return next?.querySelector("a");
 }
 
-// All links of a table are one stop for the Tab key: the one that had the focus last.
+// The links of a table or a strip are one stop for the Tab key: the one that had the focus last.
+const ROVING = "table.grid, .on-question";
 view.addEventListener("focusin", event => {
-  const table = event.target.closest("table.grid");
-  if (!table) return;
-  for (const stop of table.querySelectorAll("a[tabindex='0']")) stop.tabIndex = -1;
-  event.target.tabIndex = 0;
+  const links = event.target.closest(ROVING)?.querySelectorAll("a[tabindex='0']") ?? [];
+  for (const stop of links) stop.tabIndex = stop === event.target ? 0 : -1;
+  if (event.target.closest(ROVING)) event.target.tabIndex = 0;
 });
 
-const MOVES = ["ArrowDown", "ArrowUp", "ArrowLeft", "ArrowRight", "Home", "End"];
 document.addEventListener("keydown", event => {
   if (event.ctrlKey || event.metaKey || event.altKey || at("help").open) return;
-  const row = event.target.closest(".row");
-  if (row && ["ArrowDown", "ArrowUp", "Home", "End"].includes(event.key)) {
-    event.preventDefault();
-    return rowFrom(row, event.key)?.focus();
-  }
-  const link = event.target.closest("table.grid a");
-  if (link && MOVES.includes(event.key)) {
+  const link = event.target.closest("#found .row, .on-question a, .grid a");
+  if (link && event.key in MOVES) {
     event.preventDefault();
     return linkFrom(link, event.key)?.focus();
   }
@@ -219,6 +240,8 @@ document.addEventListener("keydown", event => {
     k: () => at("previous") && step(-1),
     g: () => element.querySelector("#game input:not(:checked)")?.click(),
   };
+  const button = view.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+  if (button) keys[event.key] = () => button.click();
   if (!(event.key in keys)) return;
   event.preventDefault();
   keys[event.key]();
@@ -240,6 +263,18 @@ function keepWords() {
 }
 
 function tend() {
+  const strip = view.querySelector(".on-question ul"), current = strip?.querySelector("[aria-current]");
+  if (current) strip.scrollLeft = current.offsetLeft - strip.offsetLeft - strip.clientWidth / 2;
+  if (view.querySelector(".later")) setTimeout(() => go(`${query}&later=1`, {quiet: true}));
+  keepWords();
+  for (const group of view.querySelectorAll(ROVING)) {
+    const links = [...group.querySelectorAll("a")], current = links.find(link => link.matches("[aria-current]:first-child"));
+    for (const link of links) link.tabIndex = link === (current ?? links[0]) ? 0 : -1;
+    const strip = current?.closest("ul");
+    if (strip) strip.scrollLeft = current.offsetLeft - strip.offsetLeft - strip.clientWidth / 2;
+  }
+  view.querySelector(".row[aria-current]")?.scrollIntoView({block: "nearest"});
+  if (view.querySelector(".later")) setTimeout(() => go(`${query}&later=1`, {quiet: true}));
   keepWords();
   view.querySelectorAll("table.grid a").forEach((link, number) => { link.tabIndex = number ? -1 : 0; });
   view.querySelector(".row[aria-current]")?.scrollIntoView({block: "nearest"});

@@ -1,92 +1,132 @@
-"""The tabs of the leaderboard and of the judges."""
+"""The tab of the leaderboard."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
 
 from arena.base.errors import InputError
 from arena.bench.answer_style import FEATURES
-from arena.browser.html.board_page import board_html, judges_html
-from arena.browser.html.controls import Query, choices_form, link, select, switch
+from arena.browser.html.board_page import board_html
+from arena.browser.html.controls import Query, choices_form, link, search, select, switch
 from arena.browser.html.judgment_page import notice
 from arena.browser.library import Filters, Library
 from arena.browser.screens.judgments import Offers, compares, valid_filters
 from arena.browser.screens.view import View
-from arena.browser.statistics import board_baselines, boards, judge_statistics
+from arena.browser.statistics import board_baselines, boards
+from arena.leaderboard.output.html import BoardLinks
+
+RESAMPLES = {"question": "question bootstrap", "battle": "battle bootstrap"}
+CENTERS = {"mean": "from their mean", "none": "as counted"}
+
+
+@dataclass(frozen=True)
+class BoardChoice:
+    """The choices of the tab, as in its link. `control`: style features. `resample`, `center`: one
+    of RESAMPLES and of CENTERS. `find`: words in names. `sort`: the name of a column, with a minus
+    the other way round.
+    """
+
+    judge: str = ""
+    category: str = ""
+    baseline: str = ""
+    control: tuple[str, ...] = ()
+    resample: str = ""
+    center: str = ""
+    find: str = ""
+    sort: str = ""
+
+    @classmethod
+    def of(cls, query: Query) -> BoardChoice:
+        """Return the choices of a link, of its controls and methods those that there are."""
+        values = {field.name: query.get(field.name, "") for field in fields(cls)}
+        asked = values.pop("control").split()
+        control = tuple(name for name in FEATURES if name in asked)
+        center = values["center"] if values["center"] in CENTERS and control else ""
+        resample = values["resample"] if values["resample"] in RESAMPLES else ""
+        return cls(**values | {"center": center, "resample": resample}, control=control)
+
+    @property
+    def query(self) -> Query:
+        """The query of the view."""
+        values = {"tab": "leaderboard", **vars(self), "control": " ".join(self.control)}
+        return {name: value for name, value in values.items() if value}
 
 
 @dataclass(frozen=True)
 class BoardScreen:
     """The tab of the leaderboard: choices, what there is to choose from, its tables."""
 
-    filters: Filters
-    control: tuple[str, ...]
+    choice: BoardChoice
     offers: Offers
     pairwise: bool  # whether the judge compares answers, and does not only grade them
     usual_baseline: str  # of the boards if none is chosen, in words
-    query: Query
     table_html: str
 
     def view(self) -> View:
         """Return the tab as the page shows it."""
-        chosen, offers = self.filters, self.offers
-        nothing = "Category or cluster", offers["category"], chosen.category
-        fields = [
+        chosen, offers = self.choice, self.offers
+        clusters = offers["category"], chosen.category
+        inputs = [
             select("judge", "Judge", offers["judge"], chosen.judge),
-            select("category", *nothing, nothing="all"),
+            select("category", "Category or cluster", *clusters, nothing="all"),
         ]
         if self.pairwise:
-            baselines = "Baseline, which scores 50", offers["baseline"], chosen.baseline
-            usual = self.usual_baseline
-            fields.append(select("baseline", *baselines, nothing=usual, is_filter=False))
-            boxes = (
-                switch("control", name, on=name in self.control, value=name) for name in FEATURES
-            )
-            legend = "<legend>Control for style</legend>"
-            fields.append(f"<fieldset>{legend}{''.join(boxes)}</fieldset>")
-        form = choices_form(fields, {"tab": "leaderboard"})
+            inputs += self._comparisons()
+        inputs.append(search("find", "Models (Enter)", chosen.find, "part of a name"))
+        form = choices_form(inputs, {"tab": "leaderboard", "sort": chosen.sort})
         said = f"Leaderboard by {chosen.judge}."
-        return View(self.query, {"filters": form, "shown": self.table_html}, said)
+        return View(chosen.query, {"filters": form, "shown": self.table_html}, said)
+
+    def _comparisons(self) -> Iterator[str]:
+        """Yield the fields of a judge that compares answers."""
+        chosen, usual = self.choice, self.usual_baseline
+        baselines = "Baseline, which scores 50", self.offers["baseline"], chosen.baseline
+        yield select("baseline", *baselines, nothing=usual, is_filter=False)
+        resample = RESAMPLES.items(), chosen.resample
+        yield select("resample", "Intervals", *resample, nothing="as usual")
+        boxes = (
+            switch("control", name, on=name in chosen.control, value=name) for name in FEATURES
+        )
+        yield f"<fieldset><legend>Control for style</legend>{''.join(boxes)}</fieldset>"
+        if chosen.control:
+            yield select("center", "Features", CENTERS.items(), chosen.center, nothing="as usual")
 
 
 def board_tab(library: Library, query: Query) -> View:
     """Return the tab for a link."""
-    names = {name: query.get(name, "") for name in ("judge", "category", "baseline")}
-    return board_screen(library, Filters(**names), query.get("control", "").split()).view()
+    return board_screen(library, BoardChoice.of(query)).view()
 
 
-def board_screen(library: Library, filters: Filters, control: Collection[str] = ()) -> BoardScreen:
+def board_screen(library: Library, choice: BoardChoice) -> BoardScreen:
     """Return the leaderboard of a judge, category and baseline, or the reason why there is none."""
-    filters, offers, notices = valid_filters(library, filters)
-    judge = filters.judge
-    control = tuple(name for name in FEATURES if name in control)
-    choices = {name: value for name, value in vars(filters).items() if value}
-
-    def battles(model: str) -> str:
-        return link({"tab": "judgments", **choices, "model": model})
-
+    request = Filters(judge=choice.judge, category=choice.category, baseline=choice.baseline)
+    filters, offers, notices = valid_filters(library, request)
+    judge, names = filters.judge, {name: value for name, value in vars(filters).items() if value}
+    choice = replace(choice, judge=judge, category=filters.category, baseline=filters.baseline)
+    links = BoardLinks(
+        address=lambda model: link({"tab": "judgments", **names, "model": model}),
+        sorted=lambda order: link(replace(choice, sort=order).query),
+        order=choice.sort,
+        find=choice.find,
+    )
     try:
         if not judge:
             raise InputError(f"{library.bench.folder} has no judgments yet")
-        shown = boards(library, filters, control)
+        shown = boards(library, filters, choice.control, choice.resample, choice.center)
         tables = [
-            board_html(board, lines, headed=len(shown) > 1, address=battles)
-            for board, lines in shown
+            board_html(board, lines, headed=len(shown) > 1, links=links) for board, lines in shown
         ]
     except InputError as error:
         tables = [notice("There is no leaderboard.", *without_flags(str(error)))]
         if judge and not board_baselines(library, judge) and compares(library, judge):
             tables.append(notice("Choose a baseline above."))
     return BoardScreen(
-        filters=filters,
-        control=control,
+        choice=choice,
         offers=offers,
         pairwise=compares(library, judge),
         usual_baseline=usual_baseline(library, judge),
-        query={"tab": "leaderboard", **choices}
-        | ({"control": " ".join(control)} if control else {}),
         table_html="".join([notice(library.fault, *notices), *tables]),
     )
 
@@ -109,11 +149,3 @@ def without_flags(message: str) -> list[str]:
     sentences = re.split(r"(?<=\.) (?=[A-Z])", f"{message.rstrip('.')}.")
     sentences = [re.sub(r"^Run python (\S+\.py) .*", r"Run \1.", text) for text in sentences]
     return [text for text in sentences if not re.search(r"(?<!\S)--\w", text)]
-
-
-def judges_tab(library: Library, query: Query) -> View:
-    """Return the tab of the judges."""
-    statistics = judge_statistics(library)
-    nothing = notice(f"{library.bench.folder} has no judgments yet.")
-    tables = judges_html(*statistics) if statistics[0] else nothing
-    return View({"tab": "judges"}, {"shown": tables}, "Judges.")

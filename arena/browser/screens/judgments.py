@@ -8,18 +8,20 @@ from dataclasses import dataclass, replace
 
 from arena.base.errors import InputError
 from arena.bench.labels import NO_VERDICT, OVERALL
-from arena.browser.html import judgment_page
-from arena.browser.html.controls import Query, choices_form, search, select, switch, view_link
+from arena.browser.html.controls import Query, choices_form, link, search, select, switch, view_link
 from arena.browser.html.judgment_list import Rows, list_html, strip_html
-from arena.browser.html.judgment_page import notice
-from arena.browser.html.markdown import rendered, verbatim
+from arena.browser.html.judgment_page import Look, judgment_html, notice
+from arena.browser.html.markdown import plain, rendered, verbatim
 from arena.browser.index import ListedJudgment
 from arena.browser.judgment_view import judgment_view
 from arena.browser.library import LONGEST, ORDERS, SHORTEST, SHOWN, Filters, Library, Said
+from arena.browser.screens.beside import Rivals, rivals
 from arena.browser.screens.strip import strip_of, toggled
 from arena.browser.screens.view import View
 
 Key = tuple[str, str, str]  # question, model and baseline, "" for any
+# Where a reader is in a list, and how the judgment there is shown.
+PLACE = ("tab", "question", "of", "against", "game", "written", "beside", "first")
 Offers = dict[str, list[str]]  # the names to choose from, by the filter that they are for
 
 # The label of each filter, and the choice that is no filter.
@@ -50,6 +52,7 @@ class JudgmentsScreen:
     total: int
     query: Query
     list_html: str
+    notices: tuple[str, ...]  # sentences on what the link or the choice asked for in vain
     judgment_html: str
 
     def view(self) -> View:
@@ -68,19 +71,28 @@ class JudgmentsScreen:
             if self.offers[name] or name != "baseline"
         ]
         fields.append(search("text", "Search (Enter)", text, "in all texts"))
+        if beside := self.offers["beside"]:
+            second = self.query.get("beside", "")
+            fields.append(select("beside", "Beside", beside, second, nothing="no other model"))
         if self.filters != self.filters.base:
             every = self.query | dict.fromkeys(chosen, "") | vars(self.filters.base)
             fields.append(view_link(every, "Reset filters", style="button", state='id="reset"'))
+        kept = without(self.query, *FILTERS, "text", "first", "beside")
         of = f"{self.position + 1} of {self.total:,}" if self.total else "none"
         question, model, baseline = self.key
         return View(
             query=self.query,
             parts={
-                "filters": choices_form(fields, without(self.query, *FILTERS, "text", "first")),
+                "filters": choices_form(fields, kept),
                 "found": self.list_html,
                 "shown": f'{self._bar()}<div id="judgment">{self.judgment_html}</div>',
             },
-            said=f"Judgment {of}: {question}, {model}{baseline and f' against {baseline}'}.",
+            said=" ".join(
+                [
+                    f"Judgment {of}: {question}, {model}{baseline and f' against {baseline}'}.",
+                    *self.notices,
+                ]
+            ),
         )
 
     def _bar(self) -> str:
@@ -112,7 +124,12 @@ class JudgmentsScreen:
             for name, key, step, there in steps
         )
         place = f"<b>{self.position + 1:,}</b> of {self.total:,}" if self.total else ""
-        return f'<div class="bar-above">{turns}<span class="place">{place}</span>{form}</div>'
+        address = plain(f"battle.html{link(here)}")
+        save = f'<a class="save" href="{address}" download>Save battle</a>' if self.total else ""
+        told = plain(" ".join(self.notices))
+        told = f'<span class="told-above" title="{told}">{told}</span>'
+        turns += f'<span class="place">{place}</span>'
+        return f'<div class="bar-above">{turns}{save}{told}{form}</div>'
 
 
 def without(query: Query, *names: str) -> Query:
@@ -134,36 +151,55 @@ def judgments_screen(
     first: int | None = None,
     game: int = 0,
     as_written: bool = False,
+    beside: str = "",
 ) -> JudgmentsScreen:
     """Build the tab of the judgments. The selected one is that with `key`, else the first, and from
-    there `step` further on. `first`: the row at which the list begins.
+    there `step` further on. `first`: the row at which the list begins. `beside`: a second model.
     """
     filters, offers, notices = valid_filters(library, filters)
     entries = library.select(filters)
-    position, substitution = _position(library, entries, key)
+    position, substitution = position_of(library, entries, key)
     position = max(0, min(position + step, len(entries) - 1))
-    key = entries[position].key if entries else key
-    question, of, against = key if entries else ("", "", "")
     query = {"tab": "judgments", **vars(filters), "written": "1" if as_written else ""}
-    query |= {"question": question, "of": of, "against": against}
-    query |= {"game": "2" if question and game else ""}
-    above = strip_html(strip_of(library, filters), lambda choice: query | toggled(filters, choice))
+    query |= entries[position].query if entries else {}
+    query |= {"game": "2" if entries and game else "", "beside": beside}
     query |= {"first": "" if first is None else str(first)}
-    page = judgment_part(library, filters, entries, position, game, as_written)
-    rows = Rows(entries, position, first, one_model=bool(filters.model))
+    others = rivals(library, entries[position], query) if entries else Rivals()
+    look = Look(game, verbatim if as_written else rendered, sought=filters.text)
+    page = judgment_part(library, filters, entries, position, look, others)
+    listed = list_part(library, filters, query, Rows(entries, position, first, bool(filters.model)))
     return JudgmentsScreen(
         filters=filters,
-        offers=offers,
-        key=key,
+        offers=offers | {"beside": others.names},
+        key=entries[position].key if entries else key,
         game=game,
         as_written=as_written,
         pairwise=bool(entries) and entries[position].pairwise,
         position=position,
         total=len(entries),
         query={name: value for name, value in query.items() if value},
-        list_html=list_html(rows, library.questions, query, above) if entries else above + page,
-        judgment_html=notice(library.fault, *notices, substitution) + page,
+        list_html=listed if entries else listed + page,
+        notices=tuple(filter(None, (*notices, substitution, others.fault))),
+        judgment_html=notice(library.fault) + page,
     )
+
+
+def list_part(library: Library, filters: Filters, query: Query, rows: Rows) -> str:
+    """Return the list below its strip, of which an empty one has nothing else."""
+    start = without(query, "first")
+    above = strip_html(strip_of(library, filters), lambda choice: start | toggled(filters, choice))
+    if not rows.entries:
+        return above
+    return list_html(rows, library.questions, query, above + downloads(query))
+
+
+def downloads(query: Query) -> str:
+    """Return the links to the whole list as files."""
+    links = (
+        f'<a href="{plain(f"list.{form}{link(without(query, *PLACE))}")}" download>{words}</a>'
+        for form, words in (("csv", "CSV"), ("jsonl", "JSON lines"))
+    )
+    return f'<p class="downloads">Save the list as {" or ".join(links)}</p>'
 
 
 def valid_filters(library: Library, request: Filters) -> tuple[Filters, Offers, list[str]]:
@@ -208,7 +244,7 @@ def compares(library: Library, judge: str) -> bool:
     return any(entry.pairwise for entry in library.judgments(judge))
 
 
-def _position(library: Library, entries: Sequence[ListedJudgment], key: Key) -> tuple[int, str]:
+def position_of(library: Library, entries: Sequence[ListedJudgment], key: Key) -> tuple[int, str]:
     """Return the position of the judgment that fits a key best, and a notice if none does."""
     for parts in (3, 2, 1):
         for number, entry in enumerate(entries):
@@ -231,20 +267,20 @@ def judgment_part(
     filters: Filters,
     entries: Sequence[ListedJudgment],
     position: int,
-    game: int,
-    as_written: bool,
+    look: Look,
+    others: Rivals,
 ) -> str:
     """Return the selected judgment as HTML, or the reason why there is none."""
-    if entries:
-        try:
-            view = judgment_view(library, entries[position])
-        except InputError as error:
-            return notice(str(error))
-        show, sought = verbatim if as_written else rendered, filters.text
-        found = library.found_in(sought)(entries[position]) if sought else frozenset[str]()
-        look = judgment_page.Look(game, show, sought=sought, found=found)
-        return judgment_page.judgment_html(view, look)
-    return no_judgment(library, filters)
+    if not entries:
+        return no_judgment(library, filters)
+    try:
+        view = judgment_view(library, entries[position])
+        second = judgment_view(library, others.second) if others.second else None
+    except InputError as error:
+        return notice(str(error))
+    found = library.found_in(look.sought)(entries[position]) if look.sought else frozenset[str]()
+    look = replace(look, found=found, strip=others.strip, beside=second, direct=others.direct)
+    return judgment_html(view, look)
 
 
 def no_judgment(library: Library, filters: Filters) -> str:
@@ -264,12 +300,30 @@ def no_judgment(library: Library, filters: Filters) -> str:
     return notice(reason)
 
 
+def filters_of(query: Query) -> Filters:
+    """Return the filters of a link."""
+    return Filters(**{name: query.get(name, "") for name in vars(Filters())})
+
+
+def key_of(query: Query) -> Key:
+    """Return the judgment that a link names."""
+    return query.get("question", ""), query.get("of", ""), query.get("against", "")
+
+
+def listed(library: Library, query: Query) -> Sequence[ListedJudgment]:
+    """Return all judgments of the list that a link opens."""
+    filters, *_ = valid_filters(library, filters_of(query))
+    return library.select(filters)
+
+
 def open_link(library: Library, query: Query) -> JudgmentsScreen:
     """Return the judgments that a link names."""
-    filters = Filters(**{name: query.get(name, "") for name in vars(Filters())})
+    filters = filters_of(query)
     # Checked here as well, so that names that only the link has are not offered.
     filters, _, notices = valid_filters(library, filters)
-    key = (query.get("question", ""), query.get("of", ""), query.get("against", ""))
+    if query.get("later"):  # all that a first view leaves out, so that nobody waits for it
+        library.by_question(filters.judge)
+    key = key_of(query)
     shown = judgments_screen(
         library,
         filters,
@@ -278,13 +332,14 @@ def open_link(library: Library, query: Query) -> JudgmentsScreen:
         first=number(query.get("first", "")),
         game=int(query.get("game") == "2"),
         as_written=query.get("written") == "1",
+        beside=query.get("beside", ""),
     )
     same = all(part in ("", of_shown) for part, of_shown in zip(key, shown.key, strict=True))
     if key[0] in ("", shown.key[0]) and not same:
         of, against = key[1] or "any model", key[2] or "any baseline"
         lost = f"The judgment of {of} against {against} is not in this list. This is another."
         notices.insert(0, lost)
-    return replace(shown, judgment_html=notice(*notices) + shown.judgment_html)
+    return replace(shown, notices=(*notices, *shown.notices))
 
 
 def number(text: str) -> int | None:

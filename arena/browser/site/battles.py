@@ -146,10 +146,8 @@ class Battles:
             view = without_paths(judgment_view(self.library, entry))
             index.add(texts_of(view))
             same = others[entry.judge, entry.question]
-            body = self.steps(number) + self.strip(entry, same) + judgment_html(view, look)
-            title = f"{entry.model} against {entry.baseline}" if entry.baseline else entry.model
-            subtitle = f"judged by {entry.judge}"
-            yield f"{FOLDER}/{address(entry)}", Section("", "", title, subtitle, body)
+            above = self.steps(number) + self.strip(entry, same)
+            yield f"{FOLDER}/{address(entry)}", battle_section(view, look, above)
 
     def steps(self, number: int) -> str:
         """Return links to the battles before and after one."""
@@ -174,6 +172,14 @@ class Battles:
         return (
             f'<details class="strip">{title}<div>{links}</div></details>' if len(same) > 1 else ""
         )
+
+
+def battle_section(view: JudgmentView, look: Look, above: str = "") -> Section:
+    """Return the page of a battle. `above`: HTML before it."""
+    model, baseline = view.entry.model, view.entry.baseline
+    title = f"{model} against {baseline}" if baseline else model
+    body = above + judgment_html(view, look)
+    return Section("", "", title, f"judged by {view.entry.judge}", body)
 
 
 def _choice(name: str, title: str, values: Iterable[str]) -> str:

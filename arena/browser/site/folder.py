@@ -16,13 +16,11 @@ from arena.base.folders.scratch import remove_leftovers, scratch_folder
 from arena.base.jsonl import writing
 from arena.bench.paths import check_outside
 from arena.bench.records import baseline_rule
-from arena.browser import html
 from arena.browser.library import Library
 from arena.browser.site.battles import FOLDER, Battles
-from arena.browser.site.pages import Section, sections_of, shell
+from arena.browser.site.pages import Section, sections_of, shell, styles
 from arena.browser.site.search import SearchIndex
 from arena.leaderboard.options import BoardOptions
-from arena.leaderboard.output.html import palette
 
 MARK = "site.json"
 DOMAIN = "CNAME"  # which GitHub Pages writes for a domain of one's own. It stays.
@@ -144,8 +142,7 @@ def site_files(sections: Sequence[Section], battles: Battles) -> Iterator[tuple[
         yield name, shell(page, links, bench, "../")
     yield "search.js", index.script()
     yield "site.js", here.with_name("site.js").read_bytes()
-    styles = Path(html.__file__).with_name("style.css"), here.with_name("site.css")
-    yield "site.css", palette().encode() + b"\n" + b"\n".join(p.read_bytes() for p in styles)
+    yield "site.css", styles().encode()
     yield ".nojekyll", b""
     mark = {"site": 1, "bench": bench, "battles": battles.coverage}
     yield MARK, (json.dumps(mark, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "replace")

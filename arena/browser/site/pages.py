@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from arena.base.errors import InputError
+from arena.browser import html
 from arena.browser.html.board_page import board_html
 from arena.browser.html.markdown import plain
 from arena.leaderboard import build
@@ -16,7 +17,7 @@ from arena.leaderboard.board import Board
 from arena.leaderboard.clusters import score_clusters
 from arena.leaderboard.options import BoardOptions
 from arena.leaderboard.output.clusters import cluster_page, cluster_report
-from arena.leaderboard.output.html import html_page
+from arena.leaderboard.output.html import BoardLinks, html_page, palette
 from arena.leaderboard.output.notes import summary_lines
 from arena.quality import judge_html, judge_report
 from arena.quality.panel import JudgeOptions
@@ -38,9 +39,15 @@ class Section:
     script: str = ""
 
 
+def styles() -> str:
+    """Return the style sheet of all pages."""
+    files = Path(html.__file__).with_name("style.css"), TEMPLATE.with_name("site.css")
+    return "\n".join((palette(), *(file.read_text("utf-8") for file in files)))
+
+
 def shell(page: Section, sections: Sequence[tuple[str, str]], bench: str, root: str = "") -> bytes:
-    """Return a whole page. `sections`: file and name of those in its head, `root`: the address of
-    their folder.
+    """Return a whole page. `sections`: file and name of those in its head, none of a page on its
+    own, which has its style sheet in it. `root`: the address of their folder.
     """
     links = "".join(
         f'<a href="{root}{file}"{" aria-current=page" if file == page.file else ""}>{name}</a>'
@@ -48,20 +55,22 @@ def shell(page: Section, sections: Sequence[tuple[str, str]], bench: str, root: 
     )
     source = f'<script src="{root}{page.script}"></script>' if page.script else ""
     scripts = "script-src 'self'; " if source else ""
-    html = html_page(
+    own = "'self' " if sections else ""
+    linked = f'<link rel="stylesheet" href="{root}site.css">'
+    whole = html_page(
         page.title,
         page.subtitle,
         page.body,
         page.notes,
         template=TEMPLATE,
-        policy=f"default-src 'none'; {scripts}style-src 'self' 'unsafe-inline'; "
+        policy=f"default-src 'none'; {scripts}style-src {own}'unsafe-inline'; "
         "base-uri 'none'; form-action 'none'",
-        root=root,
+        styles=linked if sections else f"<style>\n{styles()}</style>",
         bench=plain(bench),
-        links=links,
+        links=f"<nav>{links}</nav>" if links else "",
         scripts=source,
     )
-    return html.encode("utf-8", "replace")
+    return whole.encode("utf-8", "replace")
 
 
 def sections_of(
@@ -109,7 +118,9 @@ def _boards_html(boards: Sequence[Board], shown: Collection[str]) -> str:
 
     several = len(boards) > 1
     parts = (
-        board_html(board, summary_lines(board, flags=False), headed=several, address=address)
+        board_html(
+            board, summary_lines(board, flags=False), headed=several, links=BoardLinks(address)
+        )
         for board in sorted(boards, key=lambda board: not board.weights)
     )
     return "".join(parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from string import Template
@@ -14,10 +15,11 @@ from arena.leaderboard.output.caption import opponent, titles
 from arena.leaderboard.output.notes import summary_lines
 from arena.leaderboard.output.text import row_texts, spans
 
-# Light and dark. Those of texts have a contrast of 4.5 to 1 with their page.
+# Light and dark. Those of texts have a contrast of 4.5 to 1 with their page. Readers who do not see
+# red from green tell win from loss, too.
 COLOURS = {
-    "win": ("#1b7a5a", "#45b890"),
-    "loss": ("#a84c18", "#e0865a"),
+    "win": ("#0b7285", "#3fb8cf"),
+    "loss": ("#b3470e", "#ee8a4f"),
     "tie": ("#5f6671", "#98a1b0"),
     "muted": ("#5c6471", "#98a1b0"),
     "line": ("#e2e5ea", "#2b3240"),
@@ -26,8 +28,10 @@ COLOURS = {
     "keyword": ("#8250c4", "#c4a1f5"),
     "soft": ("#f5f6f8", "#171c26"),
     "shadow": ("#9aa3b2", "#56617a"),
+    "edge": ("#7b8494", "#737d92"),  # of fields, 3 to 1
 }
 PAGE = Path(__file__).with_name("page.html")
+NARROWEST = 1.0  # scale of drawn scores
 
 
 def palette(dark: str = "@media (prefers-color-scheme: dark) { :root { %s } }") -> str:
@@ -70,10 +74,20 @@ def html_table(
 
 
 def html_row(cells: Iterable[str], attributes: str = "", head: str = "") -> str:
-    """Return a row. Cells are HTML with or without their tags. `head`: the scope of bare ones."""
-    start, end = (f'<th scope="{head}">', "</th>") if head else ("<td>", "</td>")
-    tagged = (cell if cell.startswith(("<td", "<th")) else start + cell + end for cell in cells)
-    return f"<tr{attributes}>{''.join(tagged)}</tr>"
+    """Return a row. Cells are HTML with or without their tags. `head`: the scope of bare heads,
+    which are all of them in a row of columns, else the first one.
+    """
+    tagged = ""
+    for number, cell in enumerate(cells):
+        is_head = head == "col" or (head == "row" and not number)
+        start, end = (f'<th scope="{head}">', "</th>") if is_head else ("<td>", "</td>")
+        tagged += cell if cell.startswith(("<td", "<th")) else start + cell + end
+    return f"<tr{attributes}>{tagged}</tr>"
+
+
+def linked(words: str, address: str) -> str:
+    """Return HTML as a link, or as it is without an address."""
+    return f'<a href="{escape(address)}">{words}</a>' if address else words
 
 
 def heat(share: float) -> str:
@@ -123,13 +137,25 @@ def board_html(board: Board) -> str:
     return html_page(*titles(board), body, summary_lines(board), script)
 
 
-def board_table(board: Board, *, address: Callable[[str], str] | None = None) -> str:
-    """Return a board as a table with drawn intervals, whose heads sort the rows. `address`: that of
-    a model, "" for one without. Then the rows open their models, and have their rank and games.
+@dataclass(frozen=True)
+class BoardLinks:
+    """Where a board in a browser leads. `address`: to a model, "" for one without. `sorted`: to the
+    board in another order, which is the name of a column, with a minus the other way round.
+    `order`: the present one. `find`: words in the names of the models that are shown.
     """
-    marks, browsed = axis_marks(board), address is not None
-    low, high = marks[0], marks[-1]
-    games = browsed and any(row.outcomes for row in board.rows)
+
+    address: Callable[[str], str]
+    sorted: Callable[[str], str] | None = None
+    order: str = ""
+    find: str = ""
+
+
+def board_table(board: Board, links: BoardLinks | None = None) -> str:
+    """Return a board as a table with drawn intervals, whose heads sort the rows. With `links` the
+    rows open their models, and have their rank and games.
+    """
+    marks = axis_marks(board)
+    games = bool(links) and any(row.outcomes for row in board.rows)
     hints = {
         "model": "",
         "score": board.format.axis(opponent(board)),
@@ -137,19 +163,54 @@ def board_table(board: Board, *, address: Callable[[str], str] | None = None) ->
         "average #tokens": "the mean length of the answers",
         **{span.name: span.hint for span in spans(board)},
     }
-    heads = ['<th class="rank"></th>'] if browsed else []
-    for name, hint in hints.items():
-        kind = "name" if name == "model" else ""
-        order = ' aria-sort="descending"' if name == "score" else ""
-        shown = name if browsed else f"<button>{name}</button>"
-        heads.append(f'<th scope="col" class="{kind}" title="{escape(hint)}"{order}>{shown}</th>')
+    heads = ['<th class="rank"></th>'] if links else []
+    heads += (_sorting_head(name, hint, links) for name, hint in hints.items())
     heads.append(axis_head(marks))
     if games:
         heads.append('<th class="games" title="all games with a verdict">games: won … lost</th>')
-    ranks = range(1, len(board.rows) + 1) if browsed else [None] * len(board.rows)
-    ranked = zip(ranks, board.rows, strict=True)
-    rows = (_board_row(row, board, (low, high), rank, games, address) for rank, row in ranked)
+    scale = marks[0], marks[-1]
+    ranked = _in_order(board, list(hints), links) if links else ((None, row) for row in board.rows)
+    rows = (_board_row(row, board, scale, rank, games, links) for rank, row in ranked)
     return html_table(heads, rows)
+
+
+def _sorting_head(name: str, hint: str, links: BoardLinks | None) -> str:
+    """Return the head of a column that sorts the rows by it, if they are to be sorted."""
+    kind = "name" if name == "model" else ""
+    order = links.order if links else ""
+    is_current = order.removeprefix("-") == name or not order and name == "score"
+    rising = order.startswith("-") != (name == "model")
+    sort = f' aria-sort="{"ascending" if rising else "descending"}"' if is_current else ""
+    shown = f"<button>{name}</button>"
+    if links:
+        following = f"-{name}" if is_current and not order.startswith("-") else name
+        shown = f'<a href="{escape(links.sorted(following))}">{name}</a>' if links.sorted else name
+    return f'<th scope="col" class="{kind}" title="{escape(hint)}"{sort}>{shown}</th>'
+
+
+def _in_order(
+    board: Board, names: Sequence[str], links: BoardLinks
+) -> list[tuple[int | None, Row]]:
+    """Return the rows that are to be found in their order, each with its rank by score."""
+    ranked = list(enumerate(board.rows, start=1))
+    shown = [(rank, row) for rank, row in ranked if links.find.casefold() in row.model.casefold()]
+    column = links.order.removeprefix("-")
+    if column not in names:
+        return list(shown)
+    place = names.index(column)
+    turned = links.order.startswith("-")
+    if column == "model":
+        shown.sort(key=lambda one: one[1].model.casefold(), reverse=turned)
+    else:
+        shown.sort(key=lambda one: _column_values(one[1], board)[place - 1], reverse=not turned)
+    return list(shown)
+
+
+def _column_values(row: Row, board: Board) -> list[float]:
+    """Return what the columns after the name sort by. Unknown values come last."""
+    middles = (sum(span.ends(row) or (math.nan,)) / 2 for span in spans(board))
+    values = (row.score, row.upper - row.lower, row.tokens, *middles)
+    return [-math.inf if value is None or math.isnan(value) else value for value in values]
 
 
 def axis_head(marks: Sequence[float]) -> str:
@@ -166,30 +227,26 @@ def _board_row(
     scale: tuple[float, float],
     rank: int | None,
     games: bool,
-    address: Callable[[str], str] | None,
+    links: BoardLinks | None,
 ) -> str:
-    """Return the row of a model, which opens the model if it has a rank."""
+    """Return the row of a model, which opens the model if it has an address."""
     name = shown = escape(row.model)
     attributes = ""
-    if rank and row.model == board.baseline:
+    if links and row.model == board.baseline:
         attributes = f' class="baseline" title="{name} is the baseline"'
-    elif rank:
+    elif links:
         attributes = f' class="model" title="open the battles of {name}"'
-        link = escape(address(row.model)) if address else ""
-        shown = f'<a href="{link}">{name}</a>' if link else name
+        shown = linked(name, links.address(row.model))
     score, interval, tokens = row_texts(row, board)
     places = row.bounds[0], row.score, row.bounds[1]
     plot = interval_svg(places, scale, board.format.baseline_score, f"{score} {interval}")
-    cells = [f'<td class="rank">{rank}</td>'] if rank else []
-    cells += [
-        f'<td class="name" data-key="{name}">{shown}</td>',
-        f'<td data-key="{_key(row.score)}">{score}</td>',
-        f'<td class="less" data-key="{_key(row.upper - row.lower)}">{interval}</td>',
-        f'<td class="less" data-key="{_key(row.tokens)}">{tokens}</td>',
-    ]
-    for span in spans(board):
-        middle = sum(span.ends(row) or (math.nan,)) / 2
-        cells.append(f'<td class="less" data-key="{_key(middle)}">{span.cell(row, board)}</td>')
+    keys = [repr(value).replace("inf", "Infinity") for value in _column_values(row, board)]
+    texts = (score, interval, tokens, *(span.cell(row, board) for span in spans(board)))
+    cells = [f'<td class="rank">{rank}</td>'] if links else []
+    cells.append(f'<td class="name" data-key="{name}">{shown}</td>')
+    for number, (key, text) in enumerate(zip(keys, texts, strict=True)):
+        kind = ' class="less"' if number else ""
+        cells.append(f'<td{kind} data-key="{key}">{text}</td>')
     cells.append(f'<td class="plot">{plot}</td>')
     if games:
         kinds = [name.replace(" ", "-") for name in OUTCOMES.values()]
@@ -199,18 +256,16 @@ def _board_row(
     return html_row(cells, attributes)
 
 
-def _key(value: float | None) -> str:
-    """Return a sort key that JavaScript's Number() reads. Unknown values come last."""
-    if value is None or math.isnan(value):
-        return "-Infinity"
-    return repr(value).replace("inf", "Infinity")
-
-
 def axis_marks(board: Board) -> list[float]:
-    """Return the marks of a scale that holds all finite scores and bounds: at most eight, round."""
+    """Return the marks of a scale that holds all finite scores and bounds: at most eight, round. It
+    ends where the scale of the scores ends.
+    """
     bounds = (bound for row in board.rows for bound in (row.score, *row.bounds))
     finite = [bound for bound in bounds if math.isfinite(bound)] or [0.0]
-    low, high = min(finite), max(max(finite), min(finite) + 0.1)
+    low, high = min(finite), max(finite)
+    if high - low < NARROWEST:
+        least, best = board.format.extremes or (-math.inf, math.inf)
+        low, high = max(low - NARROWEST / 2, least), min(high + NARROWEST / 2, best)
     power = 10.0 ** math.floor(math.log10((high - low) / 6))
     step = next(power * n for n in (1, 2, 5, 10) if (high - low) / (power * n) <= 6)
     first, last = math.floor(low / step), math.ceil(high / step)

@@ -55,7 +55,7 @@ def style_of(outcome: str) -> str:
 def cell_of(entries: Sequence[ListedJudgment]) -> Cell:
     """Return the cell of a model's judgments on a question, one for each baseline."""
     several = len(entries) > 1
-    return _cell(
+    return cell_of_labels(
         tuple(
             (tuple(e.labels), tuple(e.outcomes.values()), e.baseline if several else "")
             for e in entries
@@ -64,7 +64,8 @@ def cell_of(entries: Sequence[ListedJudgment]) -> Cell:
 
 
 @functools.lru_cache(4096)  # so that the many cells with the same verdicts are one object
-def _cell(judgments: tuple[tuple[tuple[Label, ...], tuple[str, ...], str], ...]) -> Cell:
+def cell_of_labels(judgments: tuple[tuple[tuple[Label, ...], tuple[str, ...], str], ...]) -> Cell:
+    """Return the cell of judgments, each with its labels, outcomes, and a baseline to be named."""
     labels = [of_one for of_one, *_ in judgments]
     grades = [grade for of_one in labels for grade in grades_of(of_one)]
     words = " · ".join(

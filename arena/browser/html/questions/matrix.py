@@ -66,7 +66,7 @@ def matrix_html(
     turns = "".join(page_turns(query, first, last, len(matrix.rows), "questions"))
     names = [matrix.models[number] for number in columns]
     opens = [plain(link(battles | {"model": name})) + "&amp;question=" for name in names]
-    rows = [_means(matrix, columns, query, battles)]
+    rows = [means_row(matrix, columns, query, battles)]
     for row in matrix.rows[first:last]:
         title = plain(question_title(questions.get(row.question), row.question))
         every = view_link(battles | {"question": row.question}, title, title=title)
@@ -75,10 +75,10 @@ def matrix_html(
         rows.append(
             f'<tr><th scope="row">{every}</th><td>{matrix.words(row.mean)}</td>'
             f"<td>{matrix.words(row.spread, '')}</td>"
-            + "".join(map(_cell, cells, opens, repeat(there)))
+            + "".join(map(cell_html, cells, opens, repeat(there)))
             + "</tr>"
         )
-    table = html_table(_heads(matrix, names, query), rows, "grid")
+    table = html_table(sort_heads(matrix, names, query), rows, "grid")
     style = "matrix chosen" if query.get("model") else "matrix"
     total = counted(len(matrix.rows), "question")
     about = GRADED if matrix.graded else _LEGEND
@@ -92,14 +92,15 @@ def matrix_html(
     )
 
 
-def _cell(cell: Cell | None, opens: str, question: str) -> str:
+def cell_html(cell: Cell | None, opens: str, question: str) -> str:
+    """Return a cell with a link to its battle, whose address is `opens` and the question."""
     if cell is None:
         return "<td></td>"
     link = f'<a href="{opens}{question}" title="{cell.words}">{cell.mark}</a>'
     return f'<td class="{cell.style}">{link}</td>'
 
 
-def _heads(matrix: Matrix, names: Sequence[str], query: Query) -> Iterator[str]:
+def sort_heads(matrix: Matrix, names: Sequence[str], query: Query) -> Iterator[str]:
     """Yield the heads, which sort the rows."""
     model, order = query.get("model", ""), query.get("rows", "")
     value = "grade" if matrix.graded else "margin"
@@ -123,7 +124,7 @@ def _heads(matrix: Matrix, names: Sequence[str], query: Query) -> Iterator[str]:
         yield by(name, plain(name), name)
 
 
-def _means(matrix: Matrix, columns: Sequence[int], query: Query, battles: Query) -> str:
+def means_row(matrix: Matrix, columns: Sequence[int], query: Query, battles: Query) -> str:
     """Return the row of the models' means, whose head sorts the columns."""
     turned = "" if query.get("columns") == WORST else WORST
     title = f"models: {turned or 'best first'}"

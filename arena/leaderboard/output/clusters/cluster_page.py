@@ -25,6 +25,7 @@ from arena.leaderboard.output.html import (
     html_row,
     html_table,
     interval_svg,
+    linked,
 )
 
 FEW_CLUSTERS = 10  # that are columns of a page
@@ -66,17 +67,13 @@ def cluster_rows(
     lines = []
     for board in boards:
         name, opens = escape(cluster_name(board)), links if board.name else None
-        shown = _link(name, opens.battles(board.name, models[0]) if opens else "")
+        shown = linked(name, opens.battles(board.name, models[0]) if opens else "")
         cells = [f'<td class="name" title="{name}">{shown}</td>']
         for number, model in enumerate(models):
             address = opens.battles(board.name, model) if opens and number else ""
             cells += score_cells(board, model, (marks[0], marks[-1]) if drawn else None, address)
         lines.append(html_row(cells, ' class="model"' if opens else ""))
     return html_table(heads, lines, caption=caption)
-
-
-def _link(words: str, address: str) -> str:
-    return f'<a href="{escape(address)}">{words}</a>' if address else words
 
 
 def _head(
@@ -88,7 +85,7 @@ def _head(
     is_current, turned = links.order.removeprefix("-") == key, links.order.startswith("-")
     rising = (key == "questions") == turned
     sort = f' aria-sort="{"ascending" if rising else "descending"}"' if is_current else ""
-    link = _link(text, links.sorted(f"-{key}" if links.order == key else key))
+    link = linked(text, links.sorted(f"-{key}" if links.order == key else key))
     return f'<th scope="col" class="{kind}" title="{escape(title)}"{sort}>{above}{link}</th>'
 
 
@@ -101,7 +98,7 @@ def score_cells(
     """
     row, judged = board.row(model), board.counts.judged.get(model, 0)
     score, interval = score_texts(row, board)
-    yield f"<td>{_link(score, address)}</td>"
+    yield f"<td>{linked(score, address)}</td>"
     yield f'<td class="less">{interval}</td>'
     all_questions = board.counts.questions or 0
     of = "" if judged == all_questions else f" of {all_questions:,}"

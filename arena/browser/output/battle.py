@@ -1,0 +1,17 @@
+"""One battle as a page in one file, which runs and loads nothing."""
+
+from __future__ import annotations
+
+from arena.browser.html.judgment_page import Look
+from arena.browser.index import ListedJudgment
+from arena.browser.judgment_view import judgment_view
+from arena.browser.library import Library
+from arena.browser.site.battles import battle_section, without_paths
+from arena.browser.site.pages import shell
+
+
+def battle_page(library: Library, entry: ListedJudgment) -> bytes:
+    """Return a battle as a page. Raises InputError if its record is gone."""
+    view = without_paths(judgment_view(library, entry))
+    alone = Look(address=lambda other, game: "", alone=True)
+    return shell(battle_section(view, alone), [], library.bench.name)

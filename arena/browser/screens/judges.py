@@ -1,0 +1,189 @@
+"""The tab of the judges: all of them, and one or two that are looked at closely."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from arena.base.errors import InputError
+from arena.bench.labels import LEGEND
+from arena.browser.html.controls import Query, choices_form, link, select
+from arena.browser.html.judgment_page import notice
+from arena.browser.html.markdown import clean, plain
+from arena.browser.library import Library, Said
+from arena.browser.screens.board import without_flags
+from arena.browser.screens.view import View
+from arena.browser.statistics import JudgeStatistics, judge_grades, judge_statistics, one_judge
+from arena.leaderboard.output.html import html_row, html_table
+from arena.quality import judge_html as tables
+from arena.quality.judge_measures import PairReport
+from arena.quality.judge_report import meanings_of, note_lines
+from arena.quality.panel import GRADED
+
+# Below the tables, in the words of those who read them.
+ABOUT_VERDICTS = (
+    LEGEND,
+    "Shares of labels are of the games with a verdict. A is the answer that the judge saw first.",
+    "Place bias: points of win rate that the first place adds at an even match, over judgments "
+    "with two verdicts. With 10, the first of two equal answers wins 60 %, and 0 is no bias. It "
+    "does not depend on how much the models differ. A >> counts once here.",
+    "Order flips the winner: the share of these judgments whose two games name different winners. "
+    "A tie beside a win is a flip. A judge who is not sure flips too.",
+    "Drawn below a number: its 95 % interval, on one scale for the column. The dotted line is 0.",
+)
+ABOUT_PAIRS = (
+    "Over the games that both judges decided. Kappa is the agreement on labels beyond chance: 1 is "
+    "always, 0 is as often as their habits alone would give. Weighted kappa uses squared distances "
+    "between labels.",
+)
+ABOUT_CONFUSION = (
+    "Each cell: the games with the label of its row by the one judge and that of its column by the "
+    "other, and their share of the row. A cell opens its judgments.",
+)
+ABOUT_MODELS = (
+    "Place effect: half the difference between a model's win rate as A and as B, in points, over "
+    "the judgments with two verdicts. It is small for a model that wins or loses nearly all games, "
+    "so compare it with the place bias of the judge, which is at an even match.",
+    "Order flips the winner: the share of these judgments whose two games name different winners.",
+)
+
+
+def judges_tab(library: Library, query: Query) -> View:
+    """Return the tab for a link. `look` is a judge to look at closely, `with` another beside it.
+    `judge` is not used here: it is that of the other tabs.
+    """
+    kept = {"tab": "judges"}
+    if query.get("judge") in library.judges():
+        kept["judge"] = query["judge"]
+    try:
+        judges = judge_statistics(library)
+    except InputError as error:
+        grades = judge_grades(library, tuple(library.judges()))
+        why = [] if grades else ["There are no verdicts of judges.", *without_flags(str(error))]
+        why = why if library.judges() else [f"{library.bench.folder} has no judgments yet."]
+        shown = of_judges(notice(library.fault, *why), grades_html(grades))
+        return View(kept, {"shown": shown}, "Judges.")
+    names, notices = [judge.judge for judge in judges.verdicts], list[str]()
+    pairs = {(pair.first, pair.second): pair for pair in judges.report.pairs if pair.games}
+    pairs |= {(pair.second, pair.first): turned(pair) for pair in pairs.values()}
+    look = offered(query.get("look", ""), names, notices)
+    others = [name for name in names if (look, name) in pairs]
+    beside = offered(query.get("with", "") if look else "", others, notices)
+    fields = [select("look", "Look closely at", names, look, nothing="none", is_filter=False)]
+    if others:
+        fields.append(select("with", "Beside", others, beside, nothing="no other", is_filter=False))
+    links = links_of(kept)
+    parts = [
+        notice(library.fault, *notices),
+        pair_html(pairs[look, beside], links) if beside else "",
+        judge_html(library, look, links) if look else "",
+        overview_html(judges, links),
+        grades_html(judge_grades(library, tuple(names_of_graded(judges)))),
+        notes_html(judges),
+    ]
+    chosen = {name: value for name, value in (("look", look), ("with", beside)) if value}
+    form = choices_form(fields, kept)
+    said = f"Judges{look and f', {look} closely'}{beside and f', beside {beside}'}."
+    return View(kept | chosen, {"filters": form, "shown": of_judges(*parts)}, said)
+
+
+def offered(name: str, names: Collection[str], notices: list[str]) -> str:
+    """Return a name if it is one of those offered, else "", with a notice if there is one."""
+    if name in names:
+        return name
+    if name:
+        notices.append(f"There is nothing to show of {name} here. This is shown without it.")
+    return ""
+
+
+def names_of_graded(judges: JudgeStatistics) -> Iterator[str]:
+    """Yield the judges that may have graded single answers."""
+    yield from (judge.judge for judge in judges.verdicts if GRADED in judge.left_out)
+    yield from judges.report.left_out
+
+
+def links_of(kept: Query) -> tables.Links:
+    """Return where the tables lead. `kept`: the values of the view that they keep."""
+    judgments = {"tab": "judgments"}
+    return tables.Links(
+        judge=lambda judge: link(kept | {"look": judge}),
+        pair=lambda first, second: link(kept | {"look": first, "with": second}),
+        judgments=lambda judge, filters: link(judgments | {"judge": judge, **filters}),
+    )
+
+
+def turned(pair: PairReport) -> PairReport:
+    """Return the agreement of two judges as that of the second with the first."""
+    table = tuple(zip(*pair.confusion, strict=True))
+    return replace(pair, first=pair.second, second=pair.first, confusion=table)
+
+
+def of_judges(*parts: str) -> str:
+    """Return parts of the tab as one element."""
+    return clean(f'<div class="judges">{"".join(parts)}</div>')
+
+
+def part(title: str, table: str, about: Iterable[str] = ()) -> str:
+    """Return a table below its title, with sentences about it."""
+    words = "".join(f'<p class="how">{plain(text)}</p>' for text in about)
+    return f'<h3>{plain(title)}</h3><div class="wide">{table}</div>{words}'
+
+
+def pair_html(pair: PairReport, links: tables.Links) -> str:
+    """Return the labels of two judges in the same games, and how far they agree."""
+
+    def games(label: str, other: str) -> str:
+        return links.judgments(pair.first, {"said": Said(label, other, pair.second).text})
+
+    table = tables.pair_table([pair]) + tables.pair_confusion(pair, games)
+    return part(f"{pair.first} and {pair.second}", table, [*ABOUT_PAIRS, *ABOUT_CONFUSION])
+
+
+def judge_html(library: Library, judge: str, links: tables.Links) -> str:
+    """Return one judge closely: what sways it, and what the first place adds to each model."""
+    try:
+        report, models = one_judge(library, judge)
+    except InputError as error:
+        return part(f"{judge} closely", notice(*without_flags(str(error))))
+    meanings = meanings_of(report)
+    for name in ("labels", "kappa"):  # of the tables of all judges
+        del meanings[name]
+    measures = tables.measure_table(report) + tables.meanings_html(meanings)
+    places = tables.place_table(judge, models, links)
+    by_model = f"What the first place adds to each model, by {judge}"
+    return part(f"What sways {judge}", measures, note_lines(report, flags=False)) + part(
+        by_model, places, ABOUT_MODELS
+    )
+
+
+def overview_html(judges: JudgeStatistics, links: tables.Links) -> str:
+    """Return the verdicts of all judges, and the agreement of each two."""
+    table = tables.verdict_table(judges.verdicts, links)
+    shown = part("What each judge says", table, ABOUT_VERDICTS)
+    compared = [pair for pair in judges.report.pairs if pair.games]
+    if compared:
+        pairs = tables.pair_table(compared, links)
+        return shown + part("Where judges agree", pairs, ABOUT_PAIRS)
+    alone = "There is one judge only: nobody to agree with."
+    none = "No two judges decided the same games."
+    return shown + part("Where judges agree", notice(alone if len(judges.verdicts) < 2 else none))
+
+
+def grades_html(grades: Mapping[str, list[float]]) -> str:
+    """Return the grades of judges of single answers, a row each, "" without any."""
+    heads = ("judge", "grades", "mean", "lowest", "highest")
+    rows = (
+        (plain(name), f"{len(g):,}", f"{sum(g) / len(g):.2f}", f"{g[0]:g}", f"{g[-1]:g}")
+        for name, g in grades.items()
+    )
+    table = html_table(heads, map(html_row, rows))
+    return part("Grades of single answers", table) if grades else ""
+
+
+def notes_html(judges: JudgeStatistics) -> str:
+    """Return what all numbers rest on, and which judges have none."""
+    report, lines = judges.report, list(note_lines(judges.report, flags=False))
+    if len(judges.verdicts) > 1 and not report.place.why:
+        together = "place bias of all judges but ensembles together, points"
+        lines.insert(1, f"{together}: {report.place.estimate.text(1)}")
+    return "".join(f'<p class="how">{plain(text)}</p>' for text in lines)

@@ -1,0 +1,84 @@
+"""The addresses of the page: views of every bench of a folder."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser_site import add_judgments, judgment, small_library
+from conftest import Workspace
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from arena.browser.defaults import Benches, choose
+from arena.browser.routes import query_of, routes
+
+
+@pytest.fixture
+def folder(bench: Workspace) -> Path:
+    """Three benches, of which one has no judgments."""
+    small_library(bench)
+    add_judgments(bench, [judgment("q1", "A>B", "B>A"), judgment("q2", "A=B", "A=B")])
+    data = bench.root / "data"
+    for name in ("bench-de", "empty"):
+        shutil.copytree(bench.data, data / name)
+    add_judgments(bench, [judgment("q3", "B>>A", "A>>B", judge="k")], judge="k")
+    shutil.move(bench.data / "model_judgment" / "k", data / "bench-de" / "model_judgment" / "k")
+    shutil.rmtree(data / "empty" / "model_judgment")
+    return data
+
+
+@pytest.fixture
+def client(bench: Workspace, folder: Path) -> TestClient:
+    app = Starlette(routes=routes(Benches(choose(folder, bench.name, None, None, None))))
+    app.auth = None  # type: ignore[attr-defined]
+    return TestClient(app)
+
+
+def view(client: TestClient, query: str) -> dict[str, Any]:
+    answer = client.get(f"/view{query}")
+    assert answer.status_code == 200
+    return dict(answer.json())
+
+
+def test_other_benches_are_offered_and_links_stay_in_the_chosen_one(
+    client: TestClient, bench: Workspace
+) -> None:
+    first = view(client, "?")
+    offered = re.findall(
+        '<option value="(.*?)"( selected)?>(.*?)</option>', first["parts"]["title"]
+    )
+    assert offered == [("bench-de", "", "bench-de"), ("", " selected", bench.name)]
+    assert "bench=" not in "".join([first["query"], *list(first["parts"].values())[1:]])
+    other = view(client, "?bench=bench-de&judge=k")
+    assert other["query"].startswith("?bench=bench-de&tab=judgments&judge=k")
+    for name in ("tabs", "found", "shown"):
+        links = re.findall('href="(.*?)"', other["parts"][name])
+        assert links
+        assert all(
+            query_of(unescape(link).partition("?")[2])["bench"] == "bench-de" for link in links
+        )
+    assert '<input type="hidden" name="bench" value="bench-de">' in other["parts"]["filters"]
+    there = unescape(re.findall('href="(.*?)"', other["parts"]["tabs"])[1])
+    assert view(client, there)["query"] == "?bench=bench-de&tab=leaderboard&judge=k"
+
+
+@pytest.mark.parametrize("name", ["empty", "nowhere", "../bench-de", "%00"])
+def test_a_bench_that_is_not_there_is_the_first_one(client: TestClient, name: str) -> None:
+    assert view(client, f"?bench={name}") == view(client, "?")
+
+
+def test_without_a_query_the_first_model_is_open(client: TestClient) -> None:
+    assert query_of(view(client, "")["query"]) == {
+        **{"tab": "judgments", "judge": "j", "model": "m"},
+        **{"question": "q1", "of": "m", "against": "base"},
+    }
+    assert "__theme" not in view(client, "?__theme=dark")["query"]
+
+
+def test_values_of_one_name_are_joined() -> None:
+    assert query_of("?control=a&control=b&x=&y=%F0") == {"control": "a b", "y": "\ufffd"}
