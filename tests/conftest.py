@@ -75,6 +75,8 @@ REFERENCE = REPO.parent / "shared" / "reference" / "ko-arena-hard-v0.1"
 NO_REFERENCE = f"no published data in {REFERENCE}, see docs/development.md"
 NO_CHROMIUM = "no Chromium, run apt-get install chromium fonts-noto-cjk"
 
+ENCODER = json.JSONEncoder(ensure_ascii=False)  # json.dumps would make one for each record
+
 # libyaml's, where it is built in: tests write thousands of settings.
 Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
@@ -314,20 +316,22 @@ def _serialised(content: object, suffix: str) -> str:
         return content
     if suffix == ".jsonl":
         assert isinstance(content, Sequence)
-        return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in content)
+        return "".join(ENCODER.encode(record) + "\n" for record in content)
     if suffix == ".json":
         return json.dumps(content, ensure_ascii=False, indent=2)
     return str(yaml.dump(content, Dumper=Dumper, allow_unicode=True, sort_keys=False))
 
 
-@pytest.fixture(autouse=True)
-def no_keys_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def no_keys_no_proxy() -> Iterator[None]:
     """No test sees a key of the developer's or goes through a proxy."""
-    clean = clean_environment(os.environ)
-    for name in os.environ.keys() - clean.keys():
-        monkeypatch.delenv(name)
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.setenv(name, clean[name])
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        clean = clean_environment(os.environ)
+        for name in os.environ.keys() - clean.keys():
+            monkeypatch.delenv(name)
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.setenv(name, clean[name])
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -396,7 +396,7 @@ class TestStyle:
         chosen += ["--resample", "question", "--num-rounds", 1000]
         found = comparison(rich, *chosen, *PAIR)
         board = scored(rich, method=method, center=center, **CONTROL)
-        drawn = np.array([self.refitted(board, seed, center == "mean") for seed in range(300)])
+        drawn = np.array([self.refitted(board, seed, center == "mean") for seed in range(150)])
         error = np.sqrt(40 / 39 * drawn.var() + 2 * (25 / 40) ** 2)
         half = (found["upper"] - found["lower"]) / 2
         assert half == pytest.approx(stats.t.ppf(0.975, 39) * error, rel=0.13)
