@@ -437,7 +437,8 @@ class TestDemo:
     @pytest.mark.parametrize("tab", ["judgments", "leaderboard", "clusters", "questions", "judges"])
     def test_axe_finds_no_violation_of_wcag_aa(self, demo: Site, tab: str) -> None:
         """In light, dark and forced colours."""
-        page = demo.show(f"?tab={tab}&judge=smollm2-judge&model=smollm2-hot&beside=smollm2-terse")
+        close = "beside=smollm2-terse&look=smollm2-judge"
+        page = demo.show(f"?tab={tab}&judge=smollm2-judge&model=smollm2-hot&{close}")
         current = page.get_by_role("link", name=tab.capitalize(), exact=True)
         expect(current).to_have_attribute("aria-current", "page")
         assert axe_violations(page) == []
