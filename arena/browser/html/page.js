@@ -270,8 +270,8 @@ function tend() {
   for (const group of view.querySelectorAll(ROVING)) {
     const links = [...group.querySelectorAll("a")], current = links.find(link => link.matches("[aria-current]:first-child"));
     for (const link of links) link.tabIndex = link === (current ?? links[0]) ? 0 : -1;
-    const strip = current?.closest("ul");
-    if (strip) strip.scrollLeft = current.offsetLeft - strip.offsetLeft - strip.clientWidth / 2;
+    const item = current?.parentNode, strip = item?.parentNode;
+    if (strip) strip.scrollLeft = item.offsetLeft - strip.firstElementChild.offsetLeft - strip.clientWidth / 2;
   }
   view.querySelector(".row[aria-current]")?.scrollIntoView({block: "nearest"});
   if (view.querySelector(".later")) setTimeout(() => go(`${query}&later=1`, {quiet: true}));
