@@ -147,10 +147,8 @@ def place_bias(panel: Panel, judges: Sequence[int], times: np.ndarray, workers: 
     anchor = int(np.bincount(a).argmax())
 
     def fitted(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        ratings, place = bradley_terry.reweighted(
-            cells, anchor, drawn, penalty=False, workers=workers
-        )
-        return ratings, 50.0 * np.tanh(place / 2.0)
+        fits = bradley_terry.reweighted(cells, anchor, drawn, penalty=False, workers=workers)
+        return fits[0], 50.0 * np.tanh(fits[1] / 2.0)
 
     # The value is fitted alone, so that no digit of it depends on the rounds.
     ratings, value = fitted(sums.sum(axis=0, keepdims=True))
