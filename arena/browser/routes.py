@@ -121,7 +121,7 @@ def routes(benches: Benches, annotation: Annotation | None = None) -> list[Route
 
     `annotation`: the votes on the first bench. Without it nothing is written.
     """
-    sheet = palette(".dark { %s }") + STYLE.read_text(encoding="utf-8")
+    sheet = palette("@media not print { .dark { %s } }") + STYLE.read_text(encoding="utf-8")
 
     @guarded
     def view(request: Request) -> Response:

@@ -241,6 +241,25 @@ class TestDemo:
         assert re.fullmatch("demo-v0.1-smollm2-hot-[0-9a-f]{32}.html", names[2])
         demo.check()
 
+    def test_on_paper_a_judgment_is_whole_and_light(self, demo: Site) -> None:
+        page = demo.show("?model=smollm2-hot")
+        expect(page.locator(".judgment .side")).to_have_count(2)
+        page.evaluate("document.body.classList.add('dark')")
+        page.emulate_media(media="print")
+        for gone in ("#tabs", "#tools", "#filters", "#found", ".bar-above"):
+            expect(page.locator(gone)).to_be_hidden()
+        cut = "e => e.scrollHeight > e.clientHeight + 1 || getComputedStyle(e).maskImage !== 'none'"
+        texts = page.locator(".judgment :is(.text, .answer, .long)")
+        assert [texts.nth(i).evaluate(cut) for i in range(texts.count())] == [False] * texts.count()
+        words = "['.prompt p', '.verdict .said', '.side .answer']"
+        colour = "e => getComputedStyle(document.querySelector(e)).color"
+        colours = page.evaluate(f"{words}.map({colour})")
+        assert all(max(map(int, re.findall(r"\d+", one)[:3])) < 100 for one in colours)
+        assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4"))) <= 3
+        page.emulate_media(media="screen")
+        page.evaluate("document.body.classList.remove('dark')")
+        demo.check()
+
     def test_a_row_is_opened_and_the_list_follows(self, demo: Site) -> None:
         page = demo.show("?model=smollm2-hot")
         expect(page.locator(".judgment .side")).to_have_count(2)
@@ -461,9 +480,8 @@ class TestDemo:
     @pytest.mark.parametrize("tab", ["judgments", "leaderboard", "clusters", "questions", "judges"])
     def test_axe_finds_no_violation_of_wcag_aa(self, demo: Site, tab: str) -> None:
         """In light, dark and forced colours."""
-        page = demo.show(
-            f"?tab={tab}&judge=smollm2-judge&model=smollm2-hot&beside=smollm2-terse&category=maths"
-        )
+        looks = "model=smollm2-hot&beside=smollm2-terse&look=smollm2-judge&category=maths"
+        page = demo.show(f"?tab={tab}&judge=smollm2-judge&{looks}")
         current = page.get_by_role("link", name=tab.capitalize(), exact=True)
         expect(current).to_have_attribute("aria-current", "page")
         assert axe_violations(page) == []
