@@ -1,8 +1,11 @@
-"""Serve a page to read judgments, with the leaderboard and the habits of the judges. It only reads.
+"""Serve a page to read judgments, with the leaderboard and the habits of the judges.
 
     python qa_browser.py
     python qa_browser.py --bench-name demo-v0.1 --judge-name smollm2-judge --port 8000
     python qa_browser.py --share --auth @password.txt
+    python qa_browser.py --bench-name demo-v0.1 --annotate anna
+
+It only reads, unless a person labels pairs of answers with --annotate.
 
 Without flags, the bench and the judge are those of config/judge_config.yaml. If that bench has no
 data, the only one with judgments is shown.
@@ -48,6 +51,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="require this user and password. @FILE reads them from a file, so that `ps` does not "
         "show them (default: those in QA_BROWSER_AUTH, else no login)",
     )
+    add(
+        "--annotate",
+        metavar="NAME",
+        help="add a tab in which NAME labels pairs of answers without names. The labels become the "
+        "judgments of human-NAME (default: the page only reads)",
+    )
     return parser.parse_args(argv)
 
 
@@ -69,13 +78,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Serve the browser until Ctrl-C."""
     args = parse(argv)
     from arena.browser import address, defaults
+    from arena.browser.annotate.votes import Votes
 
     configured = args.setting_file != CONFIG or args.setting_file.exists()
     config = read_judge_config(args.setting_file) if configured else None
     chosen = defaults.choose(args.data_dir, args.bench_name, args.judge_name, args.baseline, config)
     address.check_address(args.host, args.port)
+    votes = None if args.annotate is None else Votes(chosen.library.bench, args.annotate)
     for remark in chosen.remarks:
         print_folded(remark)
+    if votes:
+        print(f"labels of {args.annotate} go to {votes.folder}")
     print("Starting the page, which takes some seconds ...", flush=True)
     # Gradio reads this when it is imported, which takes seconds that an error need not wait for.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -83,12 +96,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         from arena.browser import server
 
         benches = defaults.Benches(chosen, config)
-        page, url, public_url = server.serve(benches, args.host, args.port, args.share, args.auth)
+        page, url, public_url = server.serve(
+            benches, args.host, args.port, args.share, args.auth, votes
+        )
     print(f"{chosen.library.bench.folder} at {url} (Ctrl-C ends)", flush=True)
-    address.report_access(args.host, args.share, public_url, password=bool(args.auth))
+    address.report_access(
+        args.host, args.share, public_url, password=bool(args.auth), votes=bool(votes)
+    )
     with contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()
     page.close(verbose=False)
+    if votes:
+        votes.close()
     return 0
 
 

@@ -38,7 +38,8 @@ LABELS = ("A>>B", "A>B", "A=B", "B>A", "B>>A", None)
 TARGETS = {
     **{"ready": 5.0, "next question": 0.15, "all models, next question": 0.15, "filter": 0.3},
     **{"in Chromium: usable": 1.0, "in Chromium: next battle": 0.15, "in Chromium: filter": 0.3},
-    **{"search": 1.0, "next question meanwhile": 0.5, "memory": 500.0, "more after": 50.0},
+    **{"search": 1.0, "next question meanwhile": 0.5, "questions, sorted": 0.3},
+    **{"memory": 500.0, "more after": 50.0},
 }
 
 
@@ -253,6 +254,8 @@ def measure(data_dir: Path, visits: int) -> Iterator[tuple[str, float]]:
         yield "leaderboard, first time", page.ask(tab="leaderboard")
         yield "leaderboard, style control", page.ask(tab="leaderboard", control="length markdown")
         yield "clusters, first time", page.ask(tab="clusters")
+        yield "questions, first time", page.ask(tab="questions")
+        yield "questions, sorted", page.ask(tab="questions", rows="hardest first")
         yield "judges, first time", page.ask(tab="judges")
         yield from in_chromium(url)
         yield "memory", megabytes(process, "VmHWM")

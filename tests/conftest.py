@@ -14,6 +14,7 @@ No test sees the developer's API keys, and no request to the fake API goes throu
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -74,11 +75,25 @@ REFERENCE = REPO.parent / "shared" / "reference" / "ko-arena-hard-v0.1"
 NO_REFERENCE = f"no published data in {REFERENCE}, see docs/development.md"
 NO_CHROMIUM = "no Chromium, run apt-get install chromium fonts-noto-cjk"
 
+# libyaml's, where it is built in: tests write thousands of settings.
+Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
 JUDGE_PROMPT = (
     "<|User Prompt|>\n{question_1}\n\n"
     "<|The Start of Assistant A's Answer|>\n{answer_1}\n<|The End of Assistant A's Answer|>\n\n"
     "<|The Start of Assistant B's Answer|>\n{answer_2}\n<|The End of Assistant B's Answer|>"
 )
+
+
+def pytest_collection() -> None:
+    """Look for garbage only once the tests are there: most of what is made before then stays."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -302,7 +317,7 @@ def _serialised(content: object, suffix: str) -> str:
         return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in content)
     if suffix == ".json":
         return json.dumps(content, ensure_ascii=False, indent=2)
-    return yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
+    return str(yaml.dump(content, Dumper=Dumper, allow_unicode=True, sort_keys=False))
 
 
 @pytest.fixture(autouse=True)

@@ -87,8 +87,10 @@ def without_stub_files() -> Iterator[None]:
         inspect.getfile = file_of
 
 
-def report_access(host: str, share: bool, url: str | None, *, password: bool) -> None:
-    """Print the public link, and warn if there is none or if others can read the bench."""
+def report_access(
+    host: str, share: bool, url: str | None, *, password: bool, votes: bool = False
+) -> None:
+    """Print the public link, and warn if there is none or if others can read the bench, or vote."""
     if url is not None:
         print(f"public link: {url}", flush=True)
     elif share:
@@ -97,7 +99,8 @@ def report_access(host: str, share: bool, url: str | None, *, password: bool) ->
         "with the link" if url else "" if served_names(host) == LOCAL else f"who reaches {host}"
     )
     if readers and not password:
-        warn(f"anyone {readers} can read the bench. Require a password with --auth.")
+        deeds = "read the bench and vote" if votes else "read the bench"
+        warn(f"anyone {readers} can {deeds}. Require a password with --auth.")
 
 
 # Requests
@@ -108,6 +111,7 @@ _SERVED = re.compile(
     r"|favicon\.ico|manifest\.json|robots\.txt"
     r"|gradio_api/(heartbeat/\w+|app_id|startup-events))"
 )
+_VOTES = ("POST /vote", "POST /undo")
 _HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
@@ -133,11 +137,13 @@ class PageGuard:
     them a foreign page could read the bench, if its name leads to 127.0.0.1 (DNS rebinding).
 
     The page's inline scripts are allowed by their hashes. Only what the page needs is served:
-    Gradio offers more, such as uploads, which write files.
+    Gradio offers more, such as uploads, which write files. `annotated`: votes are taken.
     """
 
-    def __init__(self, app: ASGIApp, names: frozenset[str] | None, shared: bool) -> None:
-        self.app, self.names, self.shared = app, names, shared
+    def __init__(
+        self, app: ASGIApp, names: frozenset[str] | None, shared: bool, annotated: bool = False
+    ) -> None:
+        self.app, self.names, self.shared, self.annotated = app, names, shared, annotated
         self.refusing = asyncio.Lock()
 
     def _serves(self, name: str) -> bool:
@@ -162,7 +168,8 @@ class PageGuard:
             )
             await Response(text, 421, _HEADERS)(scope, receive, send)
             return
-        if not _SERVED.fullmatch(f"{scope['method']} {scope['path']}"):
+        asked = f"{scope['method']} {scope['path']}"
+        if not _SERVED.fullmatch(asked) and not (self.annotated and asked in _VOTES):
             await Response(status_code=404, headers=_HEADERS)(scope, receive, send)
             return
         page_start: Message = {}  # of a response of HTML, held back until its body is known

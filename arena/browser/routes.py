@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 from collections.abc import Callable, Mapping
@@ -9,15 +10,19 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 import msgspec
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from arena.base.errors import InputError, OutputError
 from arena.browser.defaults import Benches, Chosen
 from arena.browser.html.controls import Query, choices_form, link, select, view_link
 from arena.browser.html.judgment_page import notice
 from arena.browser.html.markdown import plain
+from arena.browser.library import Library
 from arena.browser.output.downloads import FILES
+from arena.browser.screens.annotate import Annotation
 from arena.browser.screens.board import board_tab
 from arena.browser.screens.clusters import clusters_tab
 from arena.browser.screens.judges import judges_tab
@@ -27,13 +32,15 @@ from arena.browser.screens.view import Tab, View
 from arena.leaderboard.output.html import palette
 
 # Each tab by its name in a query: its words, and its view. The first is that of a bare address.
-TABS: Mapping[str, tuple[str, Tab]] = {
+Tabs = Mapping[str, tuple[str, Tab]]
+TABS: Tabs = {
     "judgments": ("Judgments", judgments_tab),
     "leaderboard": ("Leaderboard", board_tab),
     "clusters": ("Clusters", clusters_tab),
     "questions": ("Questions", questions_tab),
     "judges": ("Judges", judges_tab),
 }
+LONGEST_BODY = 100_000  # bytes of a vote with its note
 STYLE = Path(__file__).with_name("html") / "style.css"
 
 # What a tab takes over from the one that was open before.
@@ -48,12 +55,12 @@ def query_of(text: str) -> dict[str, str]:
     return query
 
 
-def view_of(chosen: Chosen, query: Query) -> View:
+def view_of(chosen: Chosen, query: Query, tabs: Tabs) -> View:
     """Return the view of a bench for a query."""
     asked = {name: value for name, value in query.items() if not name.startswith("__")}
     if not asked.keys() - {"bench"}:
         asked = {"model": next(iter(chosen.library.models(chosen.judge)), "")}
-    _, tab = TABS.get(asked.get("tab", ""), next(iter(TABS.values())))
+    _, tab = tabs.get(asked.get("tab", ""), next(iter(tabs.values())))
     return tab(chosen.library, {"judge": chosen.judge} | asked)
 
 
@@ -75,13 +82,18 @@ def in_bench(page: str, bench: str) -> str:
     return page.replace('<form class="filters">', f'<form class="filters">{hidden}')
 
 
-def tab_links(query: Query) -> str:
+def tabs_with(annotation: Annotation | None) -> Tabs:
+    """Return the tabs, with that of a person's votes if there is one."""
+    return {**TABS, "annotate": ("Annotate", annotation)} if annotation else TABS
+
+
+def tab_links(query: Query, tabs: Tabs) -> str:
     """Return the links to all tabs, each with what it takes over from a view."""
     carried = {name: query[name] for name in CARRIED if name in query}
     here = query.get("tab", "")
-    states = {name: f'data-tab="{name}"' for name in TABS}
-    states |= {here: f'data-tab="{here}" aria-current="page"'} if here in TABS else {}
-    links = (view_link({"tab": n} | carried, w, state=states[n]) for n, (w, _) in TABS.items())
+    states = {name: f'data-tab="{name}"' for name in tabs}
+    states |= {here: f'data-tab="{here}" aria-current="page"'} if here in tabs else {}
+    links = (view_link({"tab": n} | carried, w, state=states[n]) for n, (w, _) in tabs.items())
     return "".join(links)
 
 
@@ -104,16 +116,20 @@ def guarded(answer: Callable[[Request], Response]) -> Callable[[Request], Respon
     return of_reader
 
 
-def routes(benches: Benches) -> list[Route]:
-    """Return the routes of the page. Its style sheet comes with the page of the login, too."""
-    sheet = palette(".dark { %s }") + STYLE.read_text(encoding="utf-8")
+def routes(benches: Benches, annotation: Annotation | None = None) -> list[Route]:
+    """Return the routes of the page. Its style sheet comes with the page of the login, too.
+
+    `annotation`: the votes on the first bench. Without it nothing is written.
+    """
+    sheet = palette("@media not print { .dark { %s } }") + STYLE.read_text(encoding="utf-8")
 
     @guarded
     def view(request: Request) -> Response:
         asked = query_of(request.url.query)
         chosen = benches.of(asked.get("bench", ""))
-        shown = view_of(chosen, asked)
-        parts = {"tabs": tab_links(shown.query), **shown.parts}
+        tabs = tabs_with(annotation if chosen is benches.first else None)
+        shown = view_of(chosen, asked, tabs)
+        parts = {"tabs": tab_links(shown.query, tabs), **shown.parts}
         query = shown.query
         if chosen is not benches.first:
             bench = chosen.library.bench.name
@@ -137,4 +153,47 @@ def routes(benches: Benches) -> list[Route]:
         return Response(sheet, media_type="text/css")
 
     files = [Route(path, save) for path in FILES]
-    return [Route("/view", view), Route("/page.css", style), *files]
+    votes = vote_routes(benches.first.library, annotation) if annotation else []
+    return [Route("/view", view), Route("/page.css", style), *files, *votes]
+
+
+def refusal(request: Request) -> int | None:
+    """Return the status for a request that may not write: without a login, from a foreign page or
+    from a form, which any page can send. None for one that may.
+    """
+    origin, host = request.headers.get("origin", ""), request.headers.get("host", "")
+    if not signed_in(request):
+        return 401
+    if not host or origin.partition("://")[2] != host:
+        return 403
+    return None if request.headers.get("content-type") == "application/json" else 415
+
+
+async def fields_of(request: Request) -> dict[str, str] | None:
+    """Return the texts of a body of JSON, None for another or a very long one."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > LONGEST_BODY:
+            return None
+    with contextlib.suppress(ValueError, RecursionError):
+        return msgspec.json.decode(bytes(body), type=dict[str, str])
+    return None
+
+
+def vote_routes(library: Library, annotation: Annotation) -> list[Route]:
+    """Return the routes that write: a vote, and its end. Each answers with the next view."""
+
+    async def write(request: Request) -> Response:
+        if status := refusal(request):
+            return Response(status_code=status)
+        if (fields := await fields_of(request)) is None:
+            return Response(status_code=400)
+        change = annotation.vote if request.scope["path"] == "/vote" else annotation.undo
+        try:
+            query = await run_in_threadpool(change, library, fields)
+        except (InputError, OutputError) as error:
+            return Response(str(error), 409, media_type="text/plain")
+        return Response(msgspec.json.encode(link(query)), media_type="application/json")
+
+    return [Route(path, write, methods=["POST"]) for path in ("/vote", "/undo")]

@@ -9,8 +9,10 @@ import io
 from starlette.middleware import Middleware
 
 from arena.browser.address import PageGuard, served_names, without_stub_files
+from arena.browser.annotate.votes import Votes
 from arena.browser.defaults import Benches
 from arena.browser.routes import routes
+from arena.browser.screens.annotate import Annotation
 
 with without_stub_files():
     import gradio as gr
@@ -20,11 +22,22 @@ from arena.browser.page import THEME, page_of
 
 
 def serve(
-    benches: Benches, host: str, port: int | None, share: bool, auth: tuple[str, str] | None
+    benches: Benches,
+    host: str,
+    port: int | None,
+    share: bool,
+    auth: tuple[str, str] | None,
+    votes: Votes | None = None,
 ) -> tuple[gr.Blocks, str, str | None]:
-    """Serve the page in the background. Return it with its address and its public one."""
+    """Serve the page in the background. Return it with its address and its public one.
+
+    `votes`: those of a person who labels pairs of the first bench.
+    """
     page = page_of(benches.first.library.bench.name)
-    middleware = Middleware(PageGuard, names=served_names(host), shared=share)
+    middleware = Middleware(
+        PageGuard, names=served_names(host), shared=share, annotated=bool(votes)
+    )
+    ours = routes(benches, Annotation(votes) if votes else None)
     with contextlib.redirect_stdout(io.StringIO()):  # Gradio's own lines
         _, url, public_url = page.launch(
             server_name=f"[{host}]" if ":" in host else host,  # an IPv6 address in a URL
@@ -38,7 +51,7 @@ def serve(
             ssr_mode=False,
             max_file_size=1,  # nothing is uploaded
             _frontend=False,  # else a busy machine that takes 3 s for the page does not serve it
-            app_kwargs={"middleware": [middleware], "routes": routes(benches)},
+            app_kwargs={"middleware": [middleware], "routes": ours},
             theme=THEME,
         )
     # Gradio's objects stay as long as the page: to look through them takes 0.3 s, at any click.

@@ -36,15 +36,12 @@ def report_tables(report: Report) -> str:
     if pairs := [pair for pair in report.pairs if pair.games]:
         tables = [pair_table(pairs), *map(pair_confusion, pairs)]
         body += f"<h2>Agreement</h2><section>{''.join(tables)}</section>"
-    return f"{body}<h2>What the measures are</h2>{meanings_html(report)}"
+    return f"{body}<h2>What the measures are</h2>{meanings_html(meanings_of(report))}"
 
 
-def meanings_html(report: Report) -> str:
-    """Return what the measures of a report are."""
-    terms = (
-        f"<dt>{x}</dt><dd>{escape(' '.join(words))}</dd>"
-        for x, words in meanings_of(report).items()
-    )
+def meanings_html(meanings: Mapping[str, Sequence[str]]) -> str:
+    """Return what measures are, by their names."""
+    terms = (f"<dt>{x}</dt><dd>{escape(' '.join(words))}</dd>" for x, words in meanings.items())
     return f"<dl>{''.join(terms)}</dl>"
 
 
@@ -59,10 +56,11 @@ def measure_table(report: Report) -> str:
         drawn = Drawn(scale, measure.unbiased, 1 if measure.unit else 3)
         cells = (drawn.cell(measure.of(judge)) for judge in report.judges)
         rows.append(html_row([escape(measure.label), *cells], head="row"))
-    return html_table(["", *(escape(judge.judge) for judge in report.judges)], rows)
+    return html_table(["", *(escape(judge.judge) for judge in report.judges)], rows, BESIDE)
 
 
 PERCENT = 0.0, 100.0
+BESIDE = "numbers beside"  # the class of tables with room for drawings beside their numbers
 
 
 def reach_of(measures: Iterable[Counted]) -> float:
@@ -156,7 +154,7 @@ def place_table(judge: str, models: Sequence[ModelPlace], links: Links = NO_LINK
             f"{one.flips.number:,}",
         ]
         rows.append(html_row(cells, head="row"))
-    return html_table(heads, rows)
+    return html_table(heads, rows, BESIDE)
 
 
 def pair_table(pairs: Sequence[PairReport], links: Links = NO_LINKS) -> str:

@@ -152,6 +152,22 @@ def sides(page: Page) -> list[str]:
     return [" ".join(text.split()) for text in page.locator(".side").all_inner_texts()]
 
 
+def axe_violations(page: Page) -> list[tuple[str, Any, str]]:
+    """What axe finds against WCAG AA, in light, dark and forced colours."""
+    page.add_style_tag(content="* { transition: none !important; }")
+    page.evaluate(AXE)
+    levels = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+    rules = {"runOnly": levels, "resultTypes": ["violations"]}
+    found = []
+    for look in ("light", "dark", "forced"):
+        page.evaluate("dark => document.body.classList.toggle('dark', dark)", look == "dark")
+        page.emulate_media(forced_colors="active" if look == "forced" else "none")
+        violations = page.evaluate("rules => axe.run(rules)", rules)["violations"]
+        found += [(one["id"], one["nodes"][0]["target"], look) for one in violations]
+    page.emulate_media(forced_colors="none")
+    return found
+
+
 class TestDemo:
     def test_all_tabs_open_and_fit_a_laptop_in_both_colour_schemes(self, new: Site) -> None:
         page = new.open()
@@ -223,6 +239,25 @@ class TestDemo:
             assert "smollm2-hot" in text and demo.url not in text and "127.0.0.1" not in text
         assert names[:2] == [f"demo-v0.1-smollm2-judge-smollm2-hot.{e}" for e in ("csv", "jsonl")]
         assert re.fullmatch("demo-v0.1-smollm2-hot-[0-9a-f]{32}.html", names[2])
+        demo.check()
+
+    def test_on_paper_a_judgment_is_whole_and_light(self, demo: Site) -> None:
+        page = demo.show("?model=smollm2-hot")
+        expect(page.locator(".judgment .side")).to_have_count(2)
+        page.evaluate("document.body.classList.add('dark')")
+        page.emulate_media(media="print")
+        for gone in ("#tabs", "#tools", "#filters", "#found", ".bar-above"):
+            expect(page.locator(gone)).to_be_hidden()
+        cut = "e => e.scrollHeight > e.clientHeight + 1 || getComputedStyle(e).maskImage !== 'none'"
+        texts = page.locator(".judgment :is(.text, .answer, .long)")
+        assert [texts.nth(i).evaluate(cut) for i in range(texts.count())] == [False] * texts.count()
+        words = "['.prompt p', '.verdict .said', '.side .answer']"
+        colour = "e => getComputedStyle(document.querySelector(e)).color"
+        colours = page.evaluate(f"{words}.map({colour})")
+        assert all(max(map(int, re.findall(r"\d+", one)[:3])) < 100 for one in colours)
+        assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4"))) <= 3
+        page.emulate_media(media="screen")
+        page.evaluate("document.body.classList.remove('dark')")
         demo.check()
 
     def test_a_row_is_opened_and_the_list_follows(self, demo: Site) -> None:
@@ -421,19 +456,11 @@ class TestDemo:
     @pytest.mark.parametrize("tab", ["judgments", "leaderboard", "clusters", "questions", "judges"])
     def test_axe_finds_no_violation_of_wcag_aa(self, demo: Site, tab: str) -> None:
         """In light, dark and forced colours."""
-        page = demo.show(f"?tab={tab}&judge=smollm2-judge&model=smollm2-hot&beside=smollm2-terse")
+        close = "beside=smollm2-terse&look=smollm2-judge"
+        page = demo.show(f"?tab={tab}&judge=smollm2-judge&model=smollm2-hot&{close}")
         current = page.get_by_role("link", name=tab.capitalize(), exact=True)
         expect(current).to_have_attribute("aria-current", "page")
-        page.add_style_tag(content="* { transition: none !important; }")
-        page.evaluate(AXE)
-        levels = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-        rules = {"runOnly": levels, "resultTypes": ["violations"]}
-        for look in ("light", "dark", "forced"):
-            page.evaluate("dark => document.body.classList.toggle('dark', dark)", look == "dark")
-            page.emulate_media(forced_colors="active" if look == "forced" else "none")
-            found = page.evaluate("rules => axe.run(rules)", rules)["violations"]
-            assert [(v["id"], v["nodes"][0]["target"], look) for v in found] == []
-        page.emulate_media(forced_colors="none")
+        assert axe_violations(page) == []
         demo.complaints.clear()
 
     def test_the_words_of_both_games_stay_open_or_closed_from_judgment_to_judgment(
@@ -660,6 +687,51 @@ class TestModelText:
             field.press("Enter")
             expect(page.locator(".list-head")).to_contain_text("3 judgments")
         ours.check()
+
+
+class TestAnnotate:
+    def test_pairs_are_labelled_by_keys_and_the_labels_stay(
+        self, servers: Servers, page: Page, bench: Workspace
+    ) -> None:
+        make_bench(bench)
+        site = Site(servers.serve(bench, "--annotate", "anna"), page)
+        site.open("?tab=annotate")
+        progress = page.locator(".progress")
+        expect(progress).to_have_text("Pair 1 of 3 0 labelled")
+        for place, key in (("2", "2"), ("3", "s")):
+            page.keyboard.press(key)
+            expect(progress).to_contain_text(f"Pair {place} of 3 1 labelled")
+        page.get_by_label("Note").fill("1 s u " + HOSTILE)
+        page.get_by_role("button", name="much better").last.click()
+        expect(progress).to_contain_text("Pair 2 of 3 2 labelled")
+        sides = page.locator(".side").all_inner_texts()
+        page.reload()
+        expect(progress).to_contain_text("Pair 2 of 3 2 labelled")
+        assert page.locator(".side").all_inner_texts() == sides
+        assert page.locator("#shown").get_by_text(MODEL).count() == 0
+        assert axe_violations(page) == []
+        site.complaints.clear()
+        page.set_viewport_size({"width": 390, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        (folder,) = bench.data.glob("model_judgment/human-*")
+        labels = {
+            r["question_id"]: next(filter(None, r["games"]))["score"]
+            for r in bench.judgments(folder.name, MODEL)
+        }
+        assert sorted(labels.values()) == ["A>B", "B>>A"]
+        page.get_by_role("link", name="Show its names and verdicts").click()
+        expect(page.locator(".verdicts")).to_be_visible()
+        expect(page.locator(".note")).to_contain_text("human-anna")
+        page.get_by_role("link", name="human-anna").evaluate(
+            "link => link.removeAttribute('target')"
+        )
+        page.get_by_role("link", name="human-anna").click()
+        expect(page.locator(".explanation", has_text="1 s u <script>")).to_be_visible()
+        page.get_by_role("link", name="Annotate").click()
+        expect(progress).to_be_visible()
+        page.keyboard.press("u")
+        expect(progress).to_contain_text("Pair 3 of 3 1 labelled")
+        site.check()
 
 
 class TestReference:

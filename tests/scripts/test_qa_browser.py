@@ -10,7 +10,7 @@ import threading
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
@@ -135,10 +135,10 @@ def get(url: str) -> tuple[int, Message, str]:
             return refused.code, refused.headers, refused.read().decode()
 
 
-def post(url: str, body: object) -> int:
+def post(url: str, body: object, headers: Mapping[str, str] | None = None) -> int:
     """Status of what is sent."""
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
+    headers = headers or {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, json.dumps(body).encode(), dict(headers))
     try:
         with urllib.request.urlopen(request, timeout=30) as reply:
             return int(reply.status)
@@ -230,6 +230,59 @@ class TestProcess:
             assert (path, post(f"{url}gradio_api/{path}", {"data": []})) == (path, 404)
         assert [file for file in temp.rglob("*") if file.is_file()] == []
         assert not (temp / "deep_links").exists()
+
+    def test_votes_are_taken_only_if_asked_for_and_from_the_page_alone(self, host: Host) -> None:
+        folder = host.demo.root / "data/demo-v0.1/model_judgment/human-anna"
+        url = host.serve()
+        own = {"Origin": url.rstrip("/"), "Content-Type": "application/json"}
+        vote = {"pair": "0" * 16, "label": "A>B"}
+        assert "Annotate" not in get(f"{url}view?tab=annotate")[2]
+        for path in ("vote", "undo"):
+            assert (get(url + path)[0], post(url + path, vote, own)) == (404, 404)
+        url = host.serve("--annotate", "anna")
+        own = {"Origin": url.rstrip("/"), "Content-Type": "application/json"}
+        shown = json.loads(get(f"{url}view?tab=annotate")[2])["parts"]["shown"]
+        known = vote | {"pair": shown.partition('name="pair" value="')[2][:16]}
+        evil = {"Origin": "http://evil.example"}
+        for headers, body, status in (
+            (own | {"Origin": "null"}, known, 403),
+            (own | evil, known, 403),
+            (own | {"Origin": own["Origin"].replace("127.0.0.1", "localhost")}, known, 403),
+            ({"Content-Type": "application/json"}, known, 403),
+            (own | {"Content-Type": "text/plain"}, known, 415),
+            (own | evil | {"Host": "evil.example"}, known, 421),
+            (own, [known], 400),
+            (own, known | {"note": 1}, 400),
+            (own, known | {"note": "x" * 100_000}, 400),
+            (own, vote, 409),
+            (own, known | {"label": "A>>>B"}, 409),
+        ):
+            assert (post(f"{url}vote", body, headers), headers) == (status, headers)
+        assert post(f"{url}undo", {}, own) == 409
+        for path in ("vote", "undo"):
+            assert get(f"{url}{path}?pair={known['pair']}&label=A%3EB")[0] == 404
+        assert not folder.exists()
+        assert post(f"{url}vote", known, own) == 200
+        (file,) = folder.iterdir()
+        assert len(file.read_text(encoding="utf-8").splitlines()) == 1
+        assert post(f"{url}vote", known, own) == 409
+        assert post(f"{url}undo", {}, own) == 200
+        assert list(folder.iterdir()) == []
+
+    def test_votes_need_the_login(self, host: Host) -> None:
+        url = host.serve("--annotate", "bea", "--auth", "reader:secret")
+        own = {"Origin": url.rstrip("/"), "Content-Type": "application/json"}
+        for path in ("vote", "undo"):
+            assert post(url + path, {"label": "A>B"}, own) == 401
+            assert post(url + path, {"label": "A>B"}, own | {"Cookie": "access-token-=x"}) == 401
+
+    def test_two_of_one_name_are_refused(self, host: Host, run_main: RunMain) -> None:
+        host.serve("--annotate", "cleo")
+        flags = ("--data-dir", host.demo.root / "data", "--bench-name", "demo-v0.1")
+        done = run_main("qa_browser.py", *flags, "--annotate", "cleo", check=2)
+        assert "human-cleo: another run is writing this file" in done.err
+        done = run_main("qa_browser.py", *flags, "--annotate", "a/../b", check=2)
+        assert "not a name that a file can have" in done.err
 
     def test_an_address_of_ip_6_is_served(self, host: Host) -> None:
         if not has_ip_6():

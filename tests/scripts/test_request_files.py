@@ -206,7 +206,7 @@ class TestALiveRun:
     def test_a_bench_with_failures_and_spoiled_files_has_every_record_once(
         self, bench: Workspace, api: FakeAPI, run_main: RunMain, script: str
     ) -> None:
-        questions = bench.add_questions(200)
+        questions = bench.add_questions(60)
         for model in MODELS:
             bench.add_model(model, api.v1, parallel=8)
         bench.write_answer_config()

@@ -558,13 +558,13 @@ class TestSignals:
 def test_more_calls_at_a_time_than_open_files_are_fewer_calls(
     api: FakeAPI, bench: Workspace
 ) -> None:
-    prepare(bench, api, 150, parallel=150)
-    api.answer_with(Reply("fine", delay=0.3))
+    prepare(bench, api, 45, parallel=45)
+    api.answer_with(Reply("fine", delay=0.1))
     limited = f"ulimit -n 40; exec {sys.executable} {REPO / 'gen_answer.py'}"
     done = subprocess.run(["bash", "-c", limited], cwd=bench.root, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert (len(bench.answers("tiny")), api.call_count) == (150, 150)
-    assert "parallel is lowered to 14 calls at a time in all, not 150" in done.stderr
+    assert (len(bench.answers("tiny")), api.call_count) == (45, 45)
+    assert "parallel is lowered to 14 calls at a time in all, not 45" in done.stderr
     assert api.max_in_flight <= 14
 
 

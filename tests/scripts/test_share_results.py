@@ -540,7 +540,8 @@ def test_a_site_has_the_named_judges_alone_and_links_between_them(
     for path in demo.root.glob("data/demo-v0.1/model_judgment/smollm2-judge/*.jsonl"):
         text = path.read_text("utf-8").replace('"smollm2-judge"', '"zeta"')
         demo.write(path.parent.with_name("zeta") / path.name, text)
-    run_main("share_results.py", *DEMO, "--judge-name", "smollm2-judge", "--site", "s")
+    one = "--judge-name", "smollm2-judge", "--battles", "9"
+    run_main("share_results.py", *DEMO, *one, "--site", "s")
     assert not any("zeta" in path.read_text("utf-8") for path in demo.root.glob("s/**/*.*"))
     flags = "--judge-name", "smollm2-judge", "zeta", "--battles", "18"
     run_main("share_results.py", *DEMO, *flags, "--site", "s")
@@ -644,8 +645,8 @@ def test_warnings_name_the_files_of_the_bench_once(demo: Workspace, run_main: Ru
     path = demo.root / HOT
     path.write_bytes(path.read_bytes() + path.read_bytes().splitlines(True)[-1])
     warning = f"warning: {HOT}: 1 repeated ids. The last record of each counts.\n"
-    for way, target in (("--site", "s"), ("--bundle", "new.zip")):
-        assert run_main("share_results.py", *DEMO, way, target).err.count(warning) == 1
+    for flags in (("--battles", "7", "--site", "s"), ("--bundle", "new.zip")):
+        assert run_main("share_results.py", *DEMO, *flags).err.count(warning) == 1
     done = run_main("share_results.py", "--verify", "new.zip")
     assert done.err == warning
 
@@ -686,7 +687,7 @@ def test_an_answer_that_cannot_be_read_is_left_out_with_its_place(
     answers = demo.data.with_name("demo-v0.1") / "model_answer/smollm2-hot.jsonl"
     records = demo.read_jsonl(answers)
     demo.write(answers, [*records[:2], records[2] | {"choices": None}, *records[3:]])
-    done = run_main("share_results.py", *DEMO, "--site", "s")
+    done = run_main("share_results.py", *DEMO, "--model", "smollm2-hot", "--site", "s")
     place = f"warning: {answers.relative_to(demo.root)}:3: not an answer: no choices"
     assert done.err.count(place) == 1
     texts = [path.read_text("utf-8") for path in demo.root.glob("s/battles/*.html")]

@@ -145,6 +145,11 @@ def prompt_parts(view: JudgmentView, show: Show) -> Iterator[str]:
         unknown = f"question.jsonl has no question {view.entry.question}. Its prompt is not known."
         yield notice(unknown)
         return
+    yield from question_parts(question, show)
+
+
+def question_parts(question: Question, show: Show) -> Iterator[str]:
+    """Yield a prompt, turn by turn."""
     words = dict.fromkeys((question.category, question.cluster, question.aspects, ""))
     about = f"{' · '.join(map(plain, filter(None, words)))} <code>{plain(question.id)}</code>"
     several = len(question.turns) > 1
@@ -308,6 +313,12 @@ def _side(
     )
     counts = counts or ("" if side.missing else "tokens and markdown not counted")
     yield f'<section class="side"><h3 class="{role}">{head}</h3><p class="counts">{counts}</p>'
+    yield from answer_parts(side, show)
+    yield "</section>"
+
+
+def answer_parts(side: Side, show: Show) -> Iterator[str]:
+    """Yield an answer, turn by turn."""
     yield '<div class="answer">'
     if not side.turns:
         yield notice(side.missing or "The record has no answer.")
@@ -327,4 +338,4 @@ def _side(
             yield notice(f"The file has no text of this answer ({counts} counted in it).")
         else:
             yield notice("The answer is empty.")
-    yield "</div></section>"
+    yield "</div>"

@@ -57,7 +57,7 @@ function show(shown, back) {
   element.querySelector("#fault")?.remove();
   for (const [id, text] of Object.entries(shown.parts)) fill(id, text);
   for (const part of [...view.children]) if (!(part.id in shown.parts)) part.remove();
-  if (changed || ["question", "of", "against"].some(other)) scrollTo(0, 0);
+  if (changed || ["question", "of", "against", "at"].some(other)) scrollTo(0, 0);
   const following = query !== null && !back && ofList(query) !== ofList(shown.query);
   if (location.search !== shown.query) {
     history[following ? "pushState" : "replaceState"](null, "", shown.query);
@@ -135,6 +135,25 @@ function choose(form, changed) {
   go(`?${wanted}`);
 }
 
+// What is written, as far as the page may write: the answer is the view that follows.
+let sending = false;
+async function send(form, button) {
+  if (sending) return;
+  sending = true;
+  const body = JSON.stringify(Object.fromEntries(new FormData(form, button)));
+  const headers = {"Content-Type": "application/json"};
+  try {
+    const answer = await fetch(form.dataset.post, {method: "POST", headers, body});
+    if (answer.status === 401) return location.reload();
+    if (!answer.ok) throw new Error(await answer.text() || `the server answers ${answer.status}`);
+    await go(await answer.json());
+  } catch (error) {
+    fail(error instanceof TypeError ? "qa_browser.py does not answer. Is it still running?" : error.message);
+  } finally {
+    sending = false;
+  }
+}
+
 element.addEventListener("click", event => {
   if (event.target.closest("#ask")) return at("help").showModal();
   if (event.target.closest(".skip")) {
@@ -150,6 +169,10 @@ element.addEventListener("change", event => {
   if (event.target.form?.matches(".filters")) choose(event.target.form, event.target.name);
 });
 element.addEventListener("submit", event => {
+  if (event.target.dataset.post) {
+    event.preventDefault();
+    return send(event.target, event.submitter);
+  }
   if (!event.target.matches(".filters")) return;
   event.preventDefault();
   choose(event.target);
@@ -217,6 +240,8 @@ document.addEventListener("keydown", event => {
     k: () => at("previous") && step(-1),
     g: () => element.querySelector("#game input:not(:checked)")?.click(),
   };
+  const button = view.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+  if (button) keys[event.key] = () => button.click();
   if (!(event.key in keys)) return;
   event.preventDefault();
   keys[event.key]();
@@ -245,8 +270,8 @@ function tend() {
   for (const group of view.querySelectorAll(ROVING)) {
     const links = [...group.querySelectorAll("a")], current = links.find(link => link.matches("[aria-current]:first-child"));
     for (const link of links) link.tabIndex = link === (current ?? links[0]) ? 0 : -1;
-    const strip = current?.closest("ul");
-    if (strip) strip.scrollLeft = current.offsetLeft - strip.offsetLeft - strip.clientWidth / 2;
+    const item = current?.parentNode, strip = item?.parentNode;
+    if (strip) strip.scrollLeft = item.offsetLeft - strip.firstElementChild.offsetLeft - strip.clientWidth / 2;
   }
   view.querySelector(".row[aria-current]")?.scrollIntoView({block: "nearest"});
   if (view.querySelector(".later")) setTimeout(() => go(`${query}&later=1`, {quiet: true}));

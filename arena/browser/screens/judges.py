@@ -17,7 +17,7 @@ from arena.browser.statistics import JudgeStatistics, judge_grades, judge_statis
 from arena.leaderboard.output.html import html_row, html_table
 from arena.quality import judge_html as tables
 from arena.quality.judge_measures import PairReport
-from arena.quality.judge_report import note_lines
+from arena.quality.judge_report import meanings_of, note_lines
 from arena.quality.panel import GRADED
 
 # Below the tables, in the words of those who read them.
@@ -29,6 +29,7 @@ ABOUT_VERDICTS = (
     "does not depend on how much the models differ. A >> counts once here.",
     "Order flips the winner: the share of these judgments whose two games name different winners. "
     "A tie beside a win is a flip. A judge who is not sure flips too.",
+    "Drawn below a number: its 95 % interval, on one scale for the column. The dotted line is 0.",
 )
 ABOUT_PAIRS = (
     "Over the games that both judges decided. Kappa is the agreement on labels beyond chance: 1 is "
@@ -125,7 +126,9 @@ def of_judges(*parts: str) -> str:
 def part(title: str, table: str, about: Iterable[str] = ()) -> str:
     """Return a table below its title, with sentences about it."""
     words = "".join(f'<p class="how">{plain(text)}</p>' for text in about)
-    return f'<h3>{plain(title)}</h3><div class="wide">{table}</div>{words}'
+    # On a narrow window the table scrolls, and keys must reach it.
+    reached = "" if "<a " in table else f' tabindex="0" role="group" aria-label="{plain(title)}"'
+    return f'<h3>{plain(title)}</h3><div class="wide"{reached}>{table}</div>{words}'
 
 
 def pair_html(pair: PairReport, links: tables.Links) -> str:
@@ -144,14 +147,14 @@ def judge_html(library: Library, judge: str, links: tables.Links) -> str:
         report, models = one_judge(library, judge)
     except InputError as error:
         return part(f"{judge} closely", notice(*without_flags(str(error))))
-    measures = tables.measure_table(report), note_lines(report, flags=False)
+    meanings = meanings_of(report)
+    for name in ("labels", "kappa"):  # of the tables of all judges
+        del meanings[name]
+    measures = tables.measure_table(report) + tables.meanings_html(meanings)
     places = tables.place_table(judge, models, links)
-    meanings = f"<summary>What the measures are</summary>{tables.meanings_html(report)}"
     by_model = f"What the first place adds to each model, by {judge}"
-    return (
-        part(f"What sways {judge}", *measures)
-        + f"<details>{meanings}</details>"
-        + part(by_model, places, ABOUT_MODELS)
+    return part(f"What sways {judge}", measures, note_lines(report, flags=False)) + part(
+        by_model, places, ABOUT_MODELS
     )
 
 

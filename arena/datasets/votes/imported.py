@@ -14,13 +14,13 @@ from arena.base.jsonl import dump_line, read_bytes, read_lines, write_lines
 from arena.base.record_file import locked
 from arena.base.table import listed
 from arena.bench.config import JudgeConfig
-from arena.bench.formats import new_judgment
 from arena.bench.paths import PERSON, Bench, judge_names, model_names
 from arena.bench.records import KeyLine, Question, baseline_rule, read_questions
 from arena.datasets.answers.imported import Matcher, spaced
 from arena.datasets.tables import read_rows
 from arena.datasets.votes.baselines import VoteBaselines
 from arena.datasets.votes.forms import SIDES, VERDICTS, Vote, vote_of
+from arena.datasets.votes.records import add_vote, vote_record
 
 NO_MODELS = "rows without two models"
 NO_WINNER = "rows without a winner"
@@ -88,21 +88,12 @@ class Votes:
         model = vote.b if baseline == vote.a else vote.a
         path = bench.judgment_file(judge, model)
         record = self.records[path].setdefault(
-            (question.id, baseline),
-            new_judgment(question, model, judge, baseline) | {"games": [None, None]},
+            (question.id, baseline), vote_record(question, model, judge, baseline)
         )
-        games, side = record["games"], 0 if baseline == vote.a else 1
-        earlier = sum(1 + len(game.get("repeats", ())) for game in games if game)
         game: dict[str, Any] = {"score": vote.label}
         game |= {"imported": {"file": Path(place.rpartition(":")[0]).name}}
-        if earlier:
+        if add_vote(record, 0 if baseline == vote.a else 1, game):
             self.odd[FURTHER].append(place)
-            game = {"vote": earlier + 1} | game
-        if games[side]:
-            repeats = games[side].setdefault("repeats", [])
-            repeats.append({"sample": len(repeats) + 2} | game)
-        else:
-            games[side] = game
         self.people[judge] += 1
 
 
