@@ -18,7 +18,7 @@ import axe_playwright_python
 import pytest
 from browser_site import Servers, Site, question
 from conftest import NO_REFERENCE, REFERENCE, REPO, Workspace
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 SCHEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
@@ -392,6 +392,30 @@ class TestDemo:
         ]
         demo.check()
 
+    def test_what_a_first_view_leaves_out_is_asked_for_at_once(self, demo: Site) -> None:
+        page = demo.show("?tab=judgments&model=smollm2-hot")
+        strip = page.locator(".on-question a")
+        expect(strip.first).to_be_visible()
+
+        def leave_out(route: Route) -> None:
+            answer = route.fetch()
+            view = answer.json()
+            if "later=1" not in route.request.url:
+                place = '<p class="on-question later"></p>'
+                shown = re.sub("<nav.*?</nav>", place, view["parts"]["shown"])
+                view["parts"]["shown"] = shown
+            route.fulfill(response=answer, json=view)
+
+        page.route("**/view?*", leave_out)
+        for place in ("2 of 40", "3 of 40"):
+            with page.expect_response(re.compile("later=1")):
+                page.keyboard.press("j")
+            expect(page.locator(".bar-above .place")).to_have_text(place)
+            expect(strip.first).to_be_visible()
+        page.unroute("**/view?*")
+        expect(page).not_to_have_url(re.compile("later"))
+        demo.check()
+
     def test_a_choice_is_asked_for_once_however_it_is_made(self, demo: Site) -> None:
         page = demo.show("?model=smollm2-hot")
         expect(page.locator(".judgment .side")).to_have_count(2)
@@ -456,8 +480,8 @@ class TestDemo:
     @pytest.mark.parametrize("tab", ["judgments", "leaderboard", "clusters", "questions", "judges"])
     def test_axe_finds_no_violation_of_wcag_aa(self, demo: Site, tab: str) -> None:
         """In light, dark and forced colours."""
-        close = "beside=smollm2-terse&look=smollm2-judge"
-        page = demo.show(f"?tab={tab}&judge=smollm2-judge&model=smollm2-hot&{close}")
+        looks = "model=smollm2-hot&beside=smollm2-terse&look=smollm2-judge&category=maths"
+        page = demo.show(f"?tab={tab}&judge=smollm2-judge&{looks}")
         current = page.get_by_role("link", name=tab.capitalize(), exact=True)
         expect(current).to_have_attribute("aria-current", "page")
         assert axe_violations(page) == []
