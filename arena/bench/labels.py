@@ -42,7 +42,7 @@ def normal_label(text: Label) -> str | None:
     """Return the label that a spelling means, in any case and with stray brackets, or None."""
     if not isinstance(text, str):
         return None
-    # Nearly all are spelled so, and this takes a tenth of the time.
+    # Nearly all are spelled so, and this takes a sixth of the time.
     return _SPELLINGS.get(text) or _SPELLINGS.get(re.sub(r"[\[\]\s]", "", text).upper())
 
 
