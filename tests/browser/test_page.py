@@ -806,6 +806,19 @@ class TestTasks:
         expect(start.locator(".judgment .side")).to_have_count(2)
         reference.check()
 
+    def test_is_the_judge_biased(self, reference: Site, start: Page) -> None:
+        start.get_by_role("link", name="Judges", exact=True).click()
+        table = start.locator(".judges table").first
+        expect(table).to_be_visible()
+        place = table.get_by_role("columnheader").all_inner_texts().index("place bias, points")
+        bias = table.locator("tbody tr").first.locator("td, th").nth(place)
+        value, lower, upper = map(float, re.findall(r"-?\d+\.\d", bias.inner_text()))
+        assert 0 < lower < value < upper
+        bias.get_by_role("link").click()
+        expect(start).to_have_url(re.compile("tab=judgments&judge=ensemble.*outcome=split"))
+        expect(start.locator(".total")).to_contain_text("each side won once, both times as A")
+        reference.check()
+
     def test_which_clusters_are_weak(self, reference: Site, start: Page) -> None:
         start.get_by_role("link", name="Clusters", exact=True).click()
         reference.choose("Scores of", "o1-low")
