@@ -39,6 +39,7 @@ TARGETS = {
     **{"ready": 5.0, "next question": 0.15, "all models, next question": 0.15, "filter": 0.3},
     **{"in Chromium: usable": 1.0, "in Chromium: next battle": 0.15, "in Chromium: filter": 0.3},
     **{"search": 1.0, "next question meanwhile": 0.5, "questions, sorted": 0.3},
+    **{"judges, first time": 1.0, "one judge closely": 1.0},
     **{"memory": 500.0, "more after": 50.0},
 }
 
@@ -257,6 +258,7 @@ def measure(data_dir: Path, visits: int) -> Iterator[tuple[str, float]]:
         yield "questions, first time", page.ask(tab="questions")
         yield "questions, sorted", page.ask(tab="questions", rows="hardest first")
         yield "judges, first time", page.ask(tab="judges")
+        yield "one judge closely", page.ask(tab="judges", look=JUDGE)
         yield from in_chromium(url)
         yield "memory", megabytes(process, "VmHWM")
         page.visit()

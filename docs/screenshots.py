@@ -29,6 +29,7 @@ TABS = {  # what is opened, what to wait for, and the height of the picture
     ),
     "leaderboard": ("?tab=leaderboard&judge=smollm2-judge", ".board svg", 410),
     "clusters": ("?tab=clusters&judge=smollm2-judge&model=smollm2-hot", ".numbers svg", 410),
+    "questions": ("?tab=questions&judge=smollm2-judge", ".matrix a", 600),
     "judges": ("?tab=judges", ".judges table", 385),
 }
 

@@ -38,10 +38,12 @@ Label = str | float | None
 Labels = Sequence[Label]
 
 
-@functools.lru_cache(4096)
 def normal_label(text: Label) -> str | None:
     """Return the label that a spelling means, in any case and with stray brackets, or None."""
-    return _SPELLINGS.get(re.sub(r"[\[\]\s]", "", text).upper()) if isinstance(text, str) else None
+    if not isinstance(text, str):
+        return None
+    # Nearly all are spelled so, and this takes a sixth of the time.
+    return _SPELLINGS.get(text) or _SPELLINGS.get(re.sub(r"[\[\]\s]", "", text).upper())
 
 
 @functools.lru_cache(4096)

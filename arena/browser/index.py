@@ -12,6 +12,7 @@ import json
 import threading
 import unicodedata
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -21,7 +22,7 @@ from arena.base.errors import InputError, warn
 from arena.base.jsonl import Line, decode
 from arena.bench import records
 from arena.bench.answer_style import NO_STYLES, AnswerStyles, read_styles
-from arena.bench.labels import NO_VERDICT, Labels, is_grade, label_of, outcomes
+from arena.bench.labels import NO_VERDICT, Labels, is_grade, label_of, normal_label, outcomes
 from arena.bench.paths import is_person
 from arena.bench.records import BaselineRule, Question
 
@@ -150,6 +151,13 @@ class ListedJudgment(msgspec.Struct, frozen=True, gc=False):
     foreign: bool  # whether the record names another judge
     labels: Labels
     place: Place
+    repeats: tuple[Labels, ...] = ()  # further labels of each game, empty if no game has some
+
+    @property
+    def said(self) -> list[set[str | None]]:
+        """The labels of each game in one spelling, those of its repeats among them."""
+        games = zip_longest(self.labels[:2], self.repeats[:2], fillvalue=())
+        return [{normal_label(one) for one in (label, *more)} - {None} for label, more in games]
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -184,6 +192,9 @@ def judgments_of(
     entries: dict[tuple[str, str, str], ListedJudgment] = {}
     for place, line in indexed_lines(path, records.JudgmentLine, "a judgment"):
         labels = tuple(None if game is None else label_of(game.score) for game in line.games)
+        again = [game.repeats or () if game else () for game in line.games]
+        repeats = tuple(tuple(one.score for one in of_game) for of_game in again)
+        repeats = repeats if any(repeats) else ()
         pairwise = not any(map(is_grade, labels)) and b'"pairwise"' not in bytes(line.settings)
         baseline = line.baseline or ""
         if pairwise:
@@ -201,6 +212,7 @@ def judgments_of(
             foreign=line.judge not in (None, "", judge),
             labels=labels,
             place=place,
+            repeats=repeats,
         )
         if not entry.foreign or entries.get(entry.key, entry).foreign:
             entries[entry.key] = entry

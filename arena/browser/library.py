@@ -23,10 +23,8 @@ from arena.bench.labels import (
     LABELS,
     NO_VERDICT,
     OUTCOMES,
-    Labels,
     games_disagree,
     margin,
-    normal_label,
     overall,
     tendency,
 )
@@ -73,12 +71,12 @@ class Said(NamedTuple):
         beside = self.other in LABELS and self.by in others
         return self.label in LABELS and (beside if self.other else not self.by)
 
-    def fits(self, labels: Labels, others: Labels = ()) -> bool:
+    def fits(self, judgment: ListedJudgment, beside: ListedJudgment | None = None) -> bool:
         """Whether a judgment, beside that of the other judge, has a game with these labels."""
-        games = zip_longest(labels[:2], others[:2])
-        pairs = ((normal_label(one), normal_label(other)) for one, other in games)
+        others = beside.said if beside else ()
+        games = zip_longest(judgment.said, others, fillvalue=frozenset[str]())
         return any(
-            one == self.label and (not self.by or other == self.other) for one, other in pairs
+            self.label in one and (not self.by or self.other in other) for one, other in games
         )
 
 
@@ -338,13 +336,13 @@ class Library:
         """Return whether a game of a judgment has the labels of a filter. Judgments of other judges
         in the file of one count for none, as in the report on judges.
         """
-        said, beside = Said.of(filters.said), dict[Key, Labels]()
+        said, beside = Said.of(filters.said), dict[Key, ListedJudgment]()
         for entry in self.judgments(said.by, filters.model):
             if not entry.foreign:
-                beside[entry.against(filters.baseline).key] = entry.labels
+                beside[entry.against(filters.baseline).key] = entry
 
         def says(entry: ListedJudgment) -> bool:
-            return not entry.foreign and said.fits(entry.labels, beside.get(entry.key, ()))
+            return not entry.foreign and said.fits(entry, beside.get(entry.key))
 
         return says
 

@@ -40,6 +40,7 @@ TABS: Tabs = {
     "questions": ("Questions", questions_tab),
     "judges": ("Judges", judges_tab),
 }
+FOREIGN = "Labels are taken at the address that qa_browser.py printed, or at its share link alone."
 LONGEST_BODY = 100_000  # bytes of a vote with its note
 STYLE = Path(__file__).with_name("html") / "style.css"
 
@@ -121,7 +122,7 @@ def routes(benches: Benches, annotation: Annotation | None = None) -> list[Route
 
     `annotation`: the votes on the first bench. Without it nothing is written.
     """
-    sheet = palette(".dark { %s }") + STYLE.read_text(encoding="utf-8")
+    sheet = palette("@media not print { .dark { %s } }") + STYLE.read_text(encoding="utf-8")
 
     @guarded
     def view(request: Request) -> Response:
@@ -157,16 +158,17 @@ def routes(benches: Benches, annotation: Annotation | None = None) -> list[Route
     return [Route("/view", view), Route("/page.css", style), *files, *votes]
 
 
-def refusal(request: Request) -> int | None:
-    """Return the status for a request that may not write: without a login, from a foreign page or
+def refusal(request: Request) -> Response | None:
+    """Return the answer to a request that may not write: without a login, from a foreign page or
     from a form, which any page can send. None for one that may.
     """
     origin, host = request.headers.get("origin", ""), request.headers.get("host", "")
     if not signed_in(request):
-        return 401
+        return Response(status_code=401)
     if not host or origin.partition("://")[2] != host:
-        return 403
-    return None if request.headers.get("content-type") == "application/json" else 415
+        return Response(FOREIGN, 403, media_type="text/plain")
+    is_json = request.headers.get("content-type") == "application/json"
+    return None if is_json else Response(status_code=415)
 
 
 async def fields_of(request: Request) -> dict[str, str] | None:
@@ -185,8 +187,8 @@ def vote_routes(library: Library, annotation: Annotation) -> list[Route]:
     """Return the routes that write: a vote, and its end. Each answers with the next view."""
 
     async def write(request: Request) -> Response:
-        if status := refusal(request):
-            return Response(status_code=status)
+        if refused := refusal(request):
+            return refused
         if (fields := await fields_of(request)) is None:
             return Response(status_code=400)
         change = annotation.vote if request.scope["path"] == "/vote" else annotation.undo

@@ -135,9 +135,10 @@ def judge_statistics(library: Library) -> JudgeStatistics:
     options = judge_options(library)
     panel, left_out = verdicts_of_judges(library)
     times = draw_questions(len(panel.questions), options.rounds, options.seed)
-    numbers = range(len(panel.judges))
     report = comparison(options, panel, left_out, times)
-    return JudgeStatistics(tuple(verdicts(panel, judge, times) for judge in numbers), report)
+    numbers, workers = range(len(panel.judges)), options.workers
+    judges = tuple(verdicts(panel, judge, times, workers) for judge in numbers)
+    return JudgeStatistics(judges, report)
 
 
 @until_changed

@@ -12,7 +12,7 @@ MEANINGS = {
         "Points of win rate that the first place adds: with 10, the first of two equal answers "
         "wins 60 %.",
         "A coefficient beside the strengths of the models, so that it does not depend on how much "
-        "they differ. A `>>` counts once here, as on boards of win rates. Without bias 0, the "
+        "they differ. A >> counts once here, as on boards of win rates. Without bias 0, the "
         "dotted line.",
     ),
     "order flips the winner": (

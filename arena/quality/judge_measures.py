@@ -92,7 +92,7 @@ def draw_questions(number: int, rounds: int, seed: int) -> np.ndarray:
     return rng.multinomial(number, np.full(number, 1 / number), rounds).astype(float)
 
 
-def verdicts(panel: Panel, judge: int, times: np.ndarray) -> Verdicts:
+def verdicts(panel: Panel, judge: int, times: np.ndarray, workers: int = 1) -> Verdicts:
     """Count the verdicts of the judge with number `judge` over the rounds `times` (R, Q)."""
     name, played = panel.judges[judge], panel.worth[judge] != NOT_JUDGED
     judged = played.any(axis=1)
@@ -106,7 +106,7 @@ def verdicts(panel: Panel, judge: int, times: np.ndarray) -> Verdicts:
         labels=dict(zip(LABELS, counts.tolist(), strict=True)),
         causes=panel.causes.get(name, {}),
         left_out=panel.left_out.get(name, {}),
-        place=place_bias(panel, [judge], times),
+        place=place_bias(panel, [judge], times, workers),
         flips=flips(panel, judge, times),
     )
 
@@ -118,7 +118,7 @@ TWICE = "no judgment with two verdicts"
 UNCONNECTED = "no chain of battles between all models"
 
 
-def place_bias(panel: Panel, judges: Sequence[int], times: np.ndarray) -> Counted:
+def place_bias(panel: Panel, judges: Sequence[int], times: np.ndarray, workers: int = 1) -> Counted:
     """The points of win rate that the first place adds at an even match, for some judges together.
 
     100 / (1 + e^-p) - 50 of a coefficient p in a Bradley-Terry fit of games, +p if the model has
@@ -147,8 +147,8 @@ def place_bias(panel: Panel, judges: Sequence[int], times: np.ndarray) -> Counte
     anchor = int(np.bincount(a).argmax())
 
     def fitted(drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        ratings, place = bradley_terry.reweighted(cells, anchor, drawn, penalty=False)
-        return ratings, 50.0 * np.tanh(place / 2.0)
+        fits = bradley_terry.reweighted(cells, anchor, drawn, penalty=False, workers=workers)
+        return fits[0], 50.0 * np.tanh(fits[1] / 2.0)
 
     # The value is fitted alone, so that no digit of it depends on the rounds.
     ratings, value = fitted(sums.sum(axis=0, keepdims=True))

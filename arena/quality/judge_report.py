@@ -77,7 +77,7 @@ class JudgeReport(Verdicts):
         difference, preference = kinship(panel, judge, family, times, known)
         variance = judge_measures.variance(panel, judge, times)
         return cls(
-            **vars(judge_measures.verdicts(panel, judge, times)),
+            **vars(judge_measures.verdicts(panel, judge, times, workers)),
             question_variance=variance.question,
             place_variance=variance.place,
             repeats=variance.worth,
@@ -175,7 +175,7 @@ def comparison(
         seed=options.seed,
         questions=len(panel.questions),
         judges=(),
-        place=judge_measures.place_bias(panel, own, times),
+        place=judge_measures.place_bias(panel, own, times, options.workers),
         pairs=tuple(judge_measures.pair_report(panel, *pair, times) for pair in compared),
         not_compared=tuple((panel.judges[i], panel.judges[j]) for i, j in pairs if pairs[i, j]),
         left_out=left_out,

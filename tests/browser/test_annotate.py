@@ -137,6 +137,21 @@ def test_unknown_pairs_are_refused(
     assert not (bench.data / "model_judgment/human-anna").exists()
 
 
+def test_a_drawn_name_cannot_lead_out_of_the_folder(
+    bench: Workspace, tab: Annotation, library: Library
+) -> None:
+    drawn = {"question_id": "q1", "model": "../../../evil", "baseline": BASE, "judge": "j"}
+    bench.write(bench.data / "label_draws" / "human-anna.jsonl", [drawn | {"seed": 1}])
+    shown = page(tab, library)
+    assert 'data-post="vote"' not in shown and "../evil" not in shown
+    (pair,) = tab.listed(library, {}).pairs
+    with pytest.raises(InputError, match="An answer of this pair is missing"):
+        tab.vote(library, {"pair": pair.token("human-anna"), "label": "A>B"})
+    with pytest.raises(InputError, match="not a name that a file can have"):
+        tab.votes.add(library.questions["q1"], pair, "A>B")
+    assert not list(bench.root.rglob("*evil*"))
+
+
 @pytest.mark.parametrize("at", ["0", "-1", "4", "9" * 30, "x", "٣", ""])
 def test_a_place_that_is_not_there_is_the_first_pair(
     tab: Annotation, library: Library, at: str

@@ -179,6 +179,14 @@ class TestOthers:
         assert '<option value="j">' in judges_tab(library, {}).parts["filters"]
         assert '<option value="g">' not in judges_tab(library, {}).parts["filters"]
 
+    def test_votes_of_people_have_no_place(self, bench: Workspace, library: Library) -> None:
+        votes = [judgment(f"q{i}", None, "A>B", model="m0", judge="human-anna") for i in range(9)]
+        add_judgments(bench, votes, judge="human-anna")
+        page = shown(library, look="human-anna", **{"with": "j0"})
+        assert "human-anna (rows) and j0 (columns), games" in page
+        assert page.count("n/a<small>no judgment with two verdicts</small>") > 2
+        assert links(page)["?tab=judgments&judge=human-anna"] == "9"
+
     def test_a_line_that_cannot_be_read_is_told(self, bench: Workspace, library: Library) -> None:
         path = bench.data / "model_judgment/j0/m0.jsonl"
         path.write_text("{}\n" + path.read_text("utf-8"), "utf-8")

@@ -18,7 +18,7 @@ import axe_playwright_python
 import pytest
 from browser_site import Servers, Site, question
 from conftest import NO_REFERENCE, REFERENCE, REPO, Workspace
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 SCHEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
@@ -241,6 +241,25 @@ class TestDemo:
         assert re.fullmatch("demo-v0.1-smollm2-hot-[0-9a-f]{32}.html", names[2])
         demo.check()
 
+    def test_on_paper_a_judgment_is_whole_and_light(self, demo: Site) -> None:
+        page = demo.show("?model=smollm2-hot")
+        expect(page.locator(".judgment .side")).to_have_count(2)
+        page.evaluate("document.body.classList.add('dark')")
+        page.emulate_media(media="print")
+        for gone in ("#tabs", "#tools", "#filters", "#found", ".bar-above"):
+            expect(page.locator(gone)).to_be_hidden()
+        cut = "e => e.scrollHeight > e.clientHeight + 1 || getComputedStyle(e).maskImage !== 'none'"
+        texts = page.locator(".judgment :is(.text, .answer, .long)")
+        assert [texts.nth(i).evaluate(cut) for i in range(texts.count())] == [False] * texts.count()
+        words = "['.prompt p', '.verdict .said', '.side .answer']"
+        colour = "e => getComputedStyle(document.querySelector(e)).color"
+        colours = page.evaluate(f"{words}.map({colour})")
+        assert all(max(map(int, re.findall(r"\d+", one)[:3])) < 100 for one in colours)
+        assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4"))) <= 3
+        page.emulate_media(media="screen")
+        page.evaluate("document.body.classList.remove('dark')")
+        demo.check()
+
     def test_a_row_is_opened_and_the_list_follows(self, demo: Site) -> None:
         page = demo.show("?model=smollm2-hot")
         expect(page.locator(".judgment .side")).to_have_count(2)
@@ -373,6 +392,30 @@ class TestDemo:
         ]
         demo.check()
 
+    def test_what_a_first_view_leaves_out_is_asked_for_at_once(self, demo: Site) -> None:
+        page = demo.show("?tab=judgments&model=smollm2-hot")
+        strip = page.locator(".on-question a")
+        expect(strip.first).to_be_visible()
+
+        def leave_out(route: Route) -> None:
+            answer = route.fetch()
+            view = answer.json()
+            if "later=1" not in route.request.url:
+                place = '<p class="on-question later"></p>'
+                shown = re.sub("<nav.*?</nav>", place, view["parts"]["shown"])
+                view["parts"]["shown"] = shown
+            route.fulfill(response=answer, json=view)
+
+        page.route("**/view?*", leave_out)
+        for place in ("2 of 40", "3 of 40"):
+            with page.expect_response(re.compile("later=1")):
+                page.keyboard.press("j")
+            expect(page.locator(".bar-above .place")).to_have_text(place)
+            expect(strip.first).to_be_visible()
+        page.unroute("**/view?*")
+        expect(page).not_to_have_url(re.compile("later"))
+        demo.check()
+
     def test_a_choice_is_asked_for_once_however_it_is_made(self, demo: Site) -> None:
         page = demo.show("?model=smollm2-hot")
         expect(page.locator(".judgment .side")).to_have_count(2)
@@ -437,7 +480,8 @@ class TestDemo:
     @pytest.mark.parametrize("tab", ["judgments", "leaderboard", "clusters", "questions", "judges"])
     def test_axe_finds_no_violation_of_wcag_aa(self, demo: Site, tab: str) -> None:
         """In light, dark and forced colours."""
-        page = demo.show(f"?tab={tab}&judge=smollm2-judge&model=smollm2-hot&beside=smollm2-terse")
+        looks = "model=smollm2-hot&beside=smollm2-terse&look=smollm2-judge&category=maths"
+        page = demo.show(f"?tab={tab}&judge=smollm2-judge&{looks}")
         current = page.get_by_role("link", name=tab.capitalize(), exact=True)
         expect(current).to_have_attribute("aria-current", "page")
         assert axe_violations(page) == []
@@ -684,6 +728,9 @@ class TestAnnotate:
         page.get_by_label("Note").fill("1 s u " + HOSTILE)
         page.get_by_role("button", name="much better").last.click()
         expect(progress).to_contain_text("Pair 2 of 3 2 labelled")
+        page.keyboard.press("Space")
+        page.keyboard.press("Enter")
+        expect(page.locator("#view")).to_be_focused()
         sides = page.locator(".side").all_inner_texts()
         page.reload()
         expect(progress).to_contain_text("Pair 2 of 3 2 labelled")
@@ -757,6 +804,19 @@ class TestTasks:
         expect(start.locator(".place")).to_contain_text("1 of ")
         expect(start.locator(".total")).to_contain_text("claude-3.7-sonnet wins: much better")
         expect(start.locator(".judgment .side")).to_have_count(2)
+        reference.check()
+
+    def test_is_the_judge_biased(self, reference: Site, start: Page) -> None:
+        start.get_by_role("link", name="Judges", exact=True).click()
+        table = start.locator(".judges table").first
+        expect(table).to_be_visible()
+        place = table.get_by_role("columnheader").all_inner_texts().index("place bias, points")
+        bias = table.locator("tbody tr").first.locator("td, th").nth(place)
+        value, lower, upper = map(float, re.findall(r"-?\d+\.\d", bias.inner_text()))
+        assert 0 < lower < value < upper
+        bias.get_by_role("link").click()
+        expect(start).to_have_url(re.compile("tab=judgments&judge=ensemble.*outcome=split"))
+        expect(start.locator(".total")).to_contain_text("each side won once, both times as A")
         reference.check()
 
     def test_which_clusters_are_weak(self, reference: Site, start: Page) -> None:

@@ -231,3 +231,14 @@ def test_a_label_that_a_judge_gave_and_another_in_the_same_game_are_filters(
         every = open_link(library, {"judge": "j", "said": unknown})
         assert (every.filters.said, every.total) == ("", NUMBER)
         assert any("There is no verdict" in sentence for sentence in every.notices)
+
+
+def test_labels_of_repeats_are_found_too(bench: Workspace) -> None:
+    again = judgment("q1", "A>B", "A=B")
+    again["games"][1]["repeats"] = [{"score": "B>A"}, {"score": None}]
+    add_judgments(bench, [again, judgment("q2", "A>B", None)])
+    add_judgments(bench, [judgment("q1", "A>B", "[A>>B]", judge="k")], judge="k")
+    library = Library(Bench(bench.root / "data", bench.name))
+    assert listed(library, said="A>B") == ["q1", "q2"]
+    assert listed(library, said="B>A") == listed(library, said="B>A|A>>B|k") == ["q1"]
+    assert listed(library, said="A>B|A>>B|k") == []

@@ -306,3 +306,12 @@ class TestProcess:
         assert "no public link" in host.servers.line()
         assert get(url)[0] == 200
         assert host.ear.heard
+        # Nothing that a colleague gets through a share link leads to the maker's machine.
+        port = f":{urllib.parse.urlsplit(url).port}"
+        headers = {"Host": "0123.gradio.live", "X-Forwarded-Proto": "https"}
+        tabs = ("view?", "view?tab=leaderboard", "view?tab=clusters", "view?tab=judges")
+        for path in ("", "config", *tabs, "list.csv?", "list.jsonl?", "battle.html?"):
+            asked = urllib.request.Request(url + path, headers=headers)
+            with urllib.request.urlopen(asked, timeout=30) as reply:
+                body = reply.read().decode()
+            assert "127.0.0.1" not in body and port not in body, path

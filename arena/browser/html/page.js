@@ -146,6 +146,7 @@ async function send(form, button) {
     const answer = await fetch(form.dataset.post, {method: "POST", headers, body});
     if (answer.status === 401) return location.reload();
     if (!answer.ok) throw new Error(await answer.text() || `the server answers ${answer.status}`);
+    view.focus({preventScroll: true});  // no key shall press a button of the next view unasked
     await go(await answer.json());
   } catch (error) {
     fail(error instanceof TypeError ? "qa_browser.py does not answer. Is it still running?" : error.message);
@@ -241,7 +242,7 @@ document.addEventListener("keydown", event => {
     g: () => element.querySelector("#game input:not(:checked)")?.click(),
   };
   const button = view.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
-  if (button) keys[event.key] = () => button.click();
+  if (button) keys[event.key] = () => event.repeat || button.click();
   if (!(event.key in keys)) return;
   event.preventDefault();
   keys[event.key]();
@@ -270,8 +271,8 @@ function tend() {
   for (const group of view.querySelectorAll(ROVING)) {
     const links = [...group.querySelectorAll("a")], current = links.find(link => link.matches("[aria-current]:first-child"));
     for (const link of links) link.tabIndex = link === (current ?? links[0]) ? 0 : -1;
-    const strip = current?.closest("ul");
-    if (strip) strip.scrollLeft = current.offsetLeft - strip.offsetLeft - strip.clientWidth / 2;
+    const item = current?.parentNode, strip = item?.parentNode;
+    if (strip) strip.scrollLeft = item.offsetLeft - strip.firstElementChild.offsetLeft - strip.clientWidth / 2;
   }
   view.querySelector(".row[aria-current]")?.scrollIntoView({block: "nearest"});
   if (view.querySelector(".later")) setTimeout(() => go(`${query}&later=1`, {quiet: true}));

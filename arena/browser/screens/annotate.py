@@ -94,8 +94,8 @@ class Annotation:
     def vote(self, library: Library, fields: Mapping[str, str]) -> Query:
         """Write the vote of a form, and return the view of the next pair.
 
-        Raises InputError for an unknown pair or label and for a second vote, OutputError if it
-        cannot be written.
+        Raises InputError for an unknown pair or label, a missing answer and a second vote, and
+        OutputError if it cannot be written.
         """
         listed = self.listed(library, dict(fields))
         tokens = [pair.token(self.votes.person) for pair in listed.pairs]
@@ -103,6 +103,8 @@ class Annotation:
             raise InputError("This pair is not in the list any more. Open the tab again.")
         position = tokens.index(fields["pair"])
         pair = listed.pairs[position]
+        if any(side.missing for side in self.sides(library, pair)):
+            raise InputError("An answer of this pair is missing, so it takes no label. Skip it.")
         question = library.questions[pair.question]
         self.votes.add(question, pair, fields.get("label", ""), fields.get("note", ""))
         following = self.listed(library, dict(fields)).next_after(position)

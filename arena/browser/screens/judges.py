@@ -126,7 +126,9 @@ def of_judges(*parts: str) -> str:
 def part(title: str, table: str, about: Iterable[str] = ()) -> str:
     """Return a table below its title, with sentences about it."""
     words = "".join(f'<p class="how">{plain(text)}</p>' for text in about)
-    return f'<h3>{plain(title)}</h3><div class="wide">{table}</div>{words}'
+    # On a narrow window the table scrolls, and keys must reach it.
+    reached = "" if "<a " in table else f' tabindex="0" role="group" aria-label="{plain(title)}"'
+    return f'<h3>{plain(title)}</h3><div class="wide"{reached}>{table}</div>{words}'
 
 
 def pair_html(pair: PairReport, links: tables.Links) -> str:
