@@ -21,8 +21,6 @@ Line = TypeVar("Line")
 Record = TypeVar("Record")
 
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False)  # json.dumps would make one for each line
-
 LFS_POINTER = b"version https://git-lfs.github.com/"
 LFS_PROBLEM = "is only a pointer of Git LFS, not the file itself. Run: git lfs pull"
 
@@ -155,7 +153,7 @@ def warn_of_repeats(path: Path, repeated: int) -> None:
 def dump_line(record: Mapping[str, Any]) -> bytes:
     """Return a record as one line of JSON in UTF-8. Lone surrogates are escaped."""
     try:
-        return _ENCODER.encode(record).encode() + b"\n"
+        return json.dumps(record, ensure_ascii=False).encode() + b"\n"
     except UnicodeEncodeError:
         return json.dumps(record).encode() + b"\n"
 

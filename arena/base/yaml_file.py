@@ -179,12 +179,6 @@ def _check_keys(values: Mapping[Any, Any], where: str) -> None:
             raise InputError(f"{where}: {problem}. {QUOTES}")
 
 
-@functools.cache
-def types_of(kind: type) -> Mapping[str, Any]:
-    """Return the types of a dataclass's fields by name, with what `Annotated` adds."""
-    return get_type_hints(kind, include_extras=True)
-
-
 def convert(
     values: object,
     kind: type[Kind],
@@ -213,7 +207,7 @@ def convert(
             near = difflib.get_close_matches(name, unknown, n=1)
             hint = f" (is '{near[0]}' meant for it?)" if near else ""
             raise InputError(f"{where}: the key '{name}' is missing{hint}")
-    hints = types_of(kind)
+    hints = get_type_hints(kind, include_extras=True)
     for name, value in fields.items():
         place = f"{where}: {name}"
         filled = value if name in literal else fill_variables(value, place)

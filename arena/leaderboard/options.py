@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
 import msgspec
 
 from arena.base.errors import InputError, nearest
-from arena.base.yaml_file import Count, types_of
+from arena.base.yaml_file import Count
 from arena.bench.answer_style import FEATURES
 from arena.bench.config import JudgeConfig, read_judge_config, source_to_read
 from arena.bench.paths import Bench, judged_models
@@ -41,7 +41,7 @@ def refuse(flags: Mapping[str, object], reason: str) -> None:
 
 def check_fields(options: object) -> None:
     """Give the fields of a frozen dataclass their types. Raises InputError for a wrong value."""
-    for name, kind in types_of(type(options)).items():
+    for name, kind in get_type_hints(type(options), include_extras=True).items():
         value = getattr(options, name)
         if isinstance(value, str) and "tuple" in str(kind):
             value = (value,)
