@@ -42,7 +42,7 @@ TABS: Tabs = {
 }
 FOREIGN = "Labels are taken at the address that qa_browser.py printed, or at its share link alone."
 LONGEST_BODY = 100_000  # bytes of a vote with its note
-STYLE = Path(__file__).with_name("html") / "style.css"
+STYLES = [Path(__file__).with_name("html") / name for name in ("style.css", "page.css")]
 
 # What a tab takes over from the one that was open before.
 CARRIED = ("judge", "model", "baseline", "category")
@@ -122,7 +122,8 @@ def routes(benches: Benches, annotation: Annotation | None = None) -> list[Route
 
     `annotation`: the votes on the first bench. Without it nothing is written.
     """
-    sheet = palette("@media not print { .dark { %s } }") + STYLE.read_text(encoding="utf-8")
+    sheet = palette("@media not print { .dark { %s } }")
+    sheet += "".join(path.read_text(encoding="utf-8") for path in STYLES)
 
     @guarded
     def view(request: Request) -> Response:
