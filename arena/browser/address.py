@@ -14,7 +14,7 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
-from starlette.datastructures import URL, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -130,6 +130,23 @@ def set_headers(headers: MutableHeaders) -> None:
         del headers[name]
 
 
+_HOST = re.compile(r"([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?", re.ASCII | re.IGNORECASE)
+
+
+NOT_SERVED = "This page is not served as {}. Open the address that qa_browser.py printed."
+
+
+def asked_host(scope: Scope) -> str:
+    """Return the name or address that a request is for, "" for one that no host has.
+
+    Starlette takes its own address for a Host header that it cannot read, such as `a{b.example`,
+    which browsers send.
+    """
+    hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+    match = _HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
+    return match[1].strip("[]").lower() if match else ""
+
+
 class PageGuard:
     """Middleware that serves the page to its own readers alone, and lets it load nothing else.
 
@@ -161,12 +178,9 @@ class PageGuard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        name = URL(scope=scope).hostname or ""
+        name = asked_host(scope)
         if not self._serves(name):
-            text = (
-                f"This page is not served as {name}. Open the address that qa_browser.py printed."
-            )
-            await Response(text, 421, _HEADERS)(scope, receive, send)
+            await Response(NOT_SERVED.format(name), 421, _HEADERS)(scope, receive, send)
             return
         asked = f"{scope['method']} {scope['path']}"
         if not _SERVED.fullmatch(asked) and not (self.annotated and asked in _VOTES):
@@ -195,6 +209,8 @@ class PageGuard:
                 message = {**message, "body": bytes(body)}
             await send(message)
 
+        if scope["path"] == "/":  # Gradio takes a `page` in the query for one of its own
+            scope = {**scope, "query_string": b""}
         await self.app(scope, receive, add_headers)
 
 

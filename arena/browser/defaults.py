@@ -51,6 +51,27 @@ class Chosen:
         return tuple(remarks)
 
 
+def bench_to_open(data_dir: Path, wanted: str, *, is_given: bool) -> Bench:
+    """Return the wanted bench. If it is not given and has no data, it is the one of `bench_to_read`
+    or the only one. Raises InputError if there is no such bench.
+    """
+    names = [b.name for b in benches(data_dir) if b.questions.exists() or judge_names(b)]
+    if not names:
+        problem = f"{data_dir}: no bench with questions or judgments"
+        raise InputError(f"{problem}. Give its folder with --data-dir.")
+    if not wanted and len(names) > 1:
+        raise InputError(f"{data_dir}: {known_benches(data_dir)}")
+    bench = Bench(data_dir, wanted or names[0])
+    if not is_given:
+        bench = bench_to_read(bench)
+        if bench.name not in names and len(names) == 1:
+            bench = Bench(data_dir, names[0])
+    if bench.name not in names:
+        nothing = f"{bench.folder}: no questions and no judgments"
+        raise _missing(nothing, bench.name, "benches", names)
+    return bench
+
+
 def choose(
     data_dir: Path,
     bench_name: str | None,
@@ -64,18 +85,8 @@ def choose(
     judge that of most judgments. A given baseline is that of all judgments that name none.
     Raises InputError if there is no such bench, or if a given judge or baseline has no data.
     """
-    names = [b.name for b in benches(data_dir) if b.questions.exists() or judge_names(b)]
-    if not names:
-        problem = f"{data_dir}: no bench with questions or judgments"
-        raise InputError(f"{problem}. Give its folder with --data-dir.")
     wanted_bench = bench_name or (config.bench_name if config else "")
-    if not wanted_bench and len(names) > 1:
-        raise InputError(f"{data_dir}: {known_benches(data_dir)}")
-    bench = Bench(data_dir, wanted_bench or names[0])
-    bench = bench if bench_name else bench_to_read(bench)
-    if bench.name not in names:
-        nothing = f"{bench.folder}: no questions and no judgments"
-        raise _missing(nothing, bench.name, "benches", names)
+    bench = bench_to_open(data_dir, wanted_bench, is_given=bool(bench_name))
     judges = judge_names(bench)
     if judge_name and judge_name not in judges:
         raise _missing(f"{bench.judgments(judge_name)}: no judgments", judge_name, "judges", judges)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -76,6 +77,12 @@ def title_html(benches: Benches, chosen: Chosen) -> str:
     return title + notice(*chosen.remarks)
 
 
+def without_folder(text: str, library: Library) -> str:
+    """Return a text without the absolute address of the data folder: readers may be strangers."""
+    folder = library.bench.data_dir
+    return text.replace(f"{folder}{os.sep}", "") if folder.is_absolute() else text
+
+
 def in_bench(page: str, bench: str) -> str:
     """Return HTML whose links and forms stay in another bench than the first one."""
     hidden = f'<input type="hidden" name="bench" value="{plain(bench)}">'
@@ -131,17 +138,17 @@ def routes(benches: Benches, annotation: Annotation | None = None) -> list[Route
         chosen = benches.of(asked.get("bench", ""))
         tabs = tabs_with(annotation if chosen is benches.first else None)
         shown = view_of(chosen, asked, tabs)
-        parts = {"tabs": tab_links(shown.query, tabs), **shown.parts}
+        pages = {"tabs": tab_links(shown.query, tabs), **shown.parts}
+        parts = {part: without_folder(page, chosen.library) for part, page in pages.items()}
         query = shown.query
         if chosen is not benches.first:
-            bench = chosen.library.bench.name
-            query = {"bench": bench, **query}
+            query = {"bench": (bench := chosen.library.bench.name), **query}
             parts = {part: in_bench(page, bench) for part, page in parts.items()}
         content = {
             "query": link(query),
             "tab": query.get("tab", ""),
             "parts": {"title": title_html(benches, chosen), **parts},
-            "said": shown.said,
+            "said": without_folder(shown.said, chosen.library),
         }
         return Response(msgspec.json.encode(content), media_type="application/json")
 
@@ -196,7 +203,8 @@ def vote_routes(library: Library, annotation: Annotation) -> list[Route]:
         try:
             query = await run_in_threadpool(change, library, fields)
         except (InputError, OutputError) as error:
-            return Response(str(error), 409, media_type="text/plain")
+            told = without_folder(str(error), library)
+            return Response(told, 409, media_type="text/plain")
         return Response(msgspec.json.encode(link(query)), media_type="application/json")
 
     return [Route(path, write, methods=["POST"]) for path in ("/vote", "/undo")]

@@ -15,6 +15,12 @@ from conftest import REPO
 import qa_browser
 from arena.browser.address import GUESS_SECONDS, PageGuard, report_access, served_names
 
+UNREADABLE = (
+    *("a{b.evil.example", "a`b.evil.example", 'a"b.evil.example', "a\\b.evil.example", ""),
+    *("127.0.0.1@evil.example", "localhost/evil", "localhost#.evil.example", "\xe9.example"),
+    *("127.0.0.1:80:80", "[::1", "[::1]x", "localhost.", "127.0.0.1:x"),
+)
+
 PROBE = """
 import http.client, json, pathlib, sys
 from arena.bench.paths import Bench
@@ -57,6 +63,8 @@ def test_its_own_hosts_alone_are_answered_and_visits_do_not_pile_up() -> None:
         ("::", "10.0.0.1", 200),
         ("Bench.Lab", "bench.lab:80", 200),
         ("10.0.0.1", "10.0.0.2", 421),
+        *(("127.0.0.1", name, 421) for name in UNREADABLE),
+        *(("0.0.0.0", name, 421) for name in UNREADABLE),
     ],
 )
 def test_a_page_for_all_addresses_has_no_foreign_name(
@@ -104,7 +112,7 @@ def statuses(guard: PageGuard, path: str, host: str, method: str = "GET") -> lis
     scope = {
         **{"type": "http", "method": method, "path": path, "query_string": b"", "scheme": "http"},
         "server": ("127.0.0.1", 7860),
-        "headers": [(b"host", host.encode())],
+        "headers": [(b"host", host.encode("latin-1"))],
     }
     asyncio.run(guard(scope, None, send))  # type: ignore[arg-type]
     return [message["status"] for message in sent if message["type"] == "http.response.start"]

@@ -174,3 +174,12 @@ class TestWhatIsOpened:
             "there is no data of arena-hard-v0.1 yet.",
             "The verdicts of this small judge only prove that the plumbing works.",
         )
+
+
+def test_the_only_bench_opens_before_it_has_judgments(bench: Workspace) -> None:
+    bench.add_questions(2)
+    bench.write_judge_config("j", "base", bench_name="other-bench")
+    config = read_judge_config(bench.root / "config" / "judge_config.yaml")
+    chosen = choose(bench.root / "data", None, None, None, config)
+    assert chosen.library.bench.name == bench.name
+    assert "has no judgments yet" in chosen.remarks[0]

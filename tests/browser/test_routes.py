@@ -82,3 +82,25 @@ def test_without_a_query_the_first_model_is_open(client: TestClient) -> None:
 
 def test_values_of_one_name_are_joined() -> None:
     assert query_of("?control=a&control=b&x=&y=%F0") == {"control": "a b", "y": "\ufffd"}
+
+
+def test_no_reader_is_told_where_the_folder_of_data_is(
+    client: TestClient, bench: Workspace, folder: Path
+) -> None:
+    (bench.data / "model_answer" / "m.jsonl").unlink()
+    lines = (bench.data / "question.jsonl").read_bytes()
+    (bench.data / "question.jsonl").write_bytes(b"{broken}\n" + lines)
+    for tab in ("judgments", "leaderboard", "clusters", "questions", "judges"):
+        shown = view(client, f"?tab={tab}")
+        assert str(folder) not in str(shown)
+    assert f"{bench.name}/model_answer/m.jsonl" in view(client, "?")["parts"]["shown"]
+
+
+@pytest.mark.parametrize("name", ["list.csv", "list.jsonl", "battle.html"])
+@pytest.mark.parametrize("query", ["judge=nobody", "judge=j&model=x", "judge=j&category=x"])
+def test_no_file_has_other_judgments_than_it_was_asked_for(
+    client: TestClient, name: str, query: str
+) -> None:
+    answer = client.get(f"/{name}?{query}")
+    assert answer.status_code == 404
+    assert "There " in answer.text

@@ -76,8 +76,8 @@ class TestBattles:
         assert second.index("m answers 1") < second.index("base answers 1")
         assert "says A>>B" in first
         assert "says A>B" in second
-        assert "Judgment of j, game 1 · A = base · B = m" in first
-        assert "Judgment of j, game 2 · A = m · B = base" in second
+        assert "Judgment of j, game 1" in first
+        assert "Judgment of j, game 2" in second
         assert "base baseline ✓✓ much better" in first
         assert "m model ✓ better" in second
 

@@ -116,10 +116,29 @@ def test_the_strip_has_the_numbers_of_what_is_listed(
     ]
     assert f"{100 * sum(a != b for a, b in signs) / len(signs):.0f} % flips" in page
     assert f"place A {25 * sum(b - a for a, b in signs) / len(signs):+.1f}" in page
-    clusters = Counter(library.questions[q].cluster for q in chosen)
-    name, number = clusters.most_common(1)[0]
-    assert f">{name} {number}</a>" in page
-    assert f"category={name}&amp;outcome=lost%2Csplit" in page
+
+
+def test_clusters_that_are_listed_more_often_than_usual_are_named(
+    library: Library, verdicts: dict[str, tuple[str | None, ...]]
+) -> None:
+    usual = Counter(question.cluster for question in library.questions.values())
+    named = set[str]()
+    for outcome in OVERALL:
+        listed_ids = [q for q, of in verdicts.items() if by_hand(of) == outcome]
+        clusters = Counter(library.questions[q].cluster for q in listed_ids)
+        more = {
+            name: (-number / usual[name], name)
+            for name, number in clusters.items()
+            if number >= 3 and number / len(listed_ids) > 1.2 * usual[name] / NUMBER
+        }
+        page = judgments_screen(library, Filters(judge="j", outcome=outcome)).list_html
+        shown = re.findall(r'class="cluster">(\w+) (\d+)</a>', page)
+        first = sorted(more, key=more.__getitem__)[:3]
+        assert shown == [(name, str(clusters[name])) for name in first]
+        assert all(f"category={name}&amp;outcome={outcome}" in page for name in first)
+        named.update(first)
+    assert named
+    assert 'class="cluster"' not in judgments_screen(library, Filters(judge="j")).list_html
 
 
 def test_orders_are_by_margin_and_length(

@@ -85,7 +85,8 @@ class Votes:
                     write_lines(path, lines)
                 else:
                     path.unlink()
-        return BlindPair(record_id(last), last["model"], last["baseline"], "")
+        model, baseline = (str(last.get(name) or "") for name in ("model", "baseline"))
+        return BlindPair(record_id(last), model, baseline, "")
 
 
 def sides_of(record: dict[str, Any]) -> tuple[str, frozenset[str]]:
@@ -95,4 +96,10 @@ def sides_of(record: dict[str, Any]) -> tuple[str, frozenset[str]]:
 
 def time_of(record: dict[str, Any]) -> float:
     """Return when the vote of a record was made here, 0 if it was not."""
-    return max((game.get(TIME, 0.0) for game in record.get("games") or () if game), default=0.0)
+    games = record.get("games")
+    voted = (
+        [game.get(TIME) for game in games if isinstance(game, dict)]
+        if isinstance(games, list)
+        else []
+    )
+    return max((time for time in voted if isinstance(time, (int, float))), default=0.0)

@@ -43,7 +43,8 @@ class Strip:
     `outcomes`: their numbers by OVERALL, before the choice of `wanted` ones. `longer`: the mean
     tokens of the model's answers less the baseline's. `flips`: the percentage of whole judgments
     whose games disagree. `first`: the points of win rate that the first place adds. None is
-    unknown. `clusters`: the most frequent ones with their numbers. `set`: the filters that are set.
+    unknown. `clusters`: those that are listed more often than usual, with their numbers. `set`: the
+    filters that are set.
     """
 
     outcomes: Mapping[str, int]
@@ -110,7 +111,10 @@ def measure_links(strip: Strip, chooses: Chooses) -> Iterator[str]:
         order = Choice("order", LONGER if strip.longer >= 0 else SHORTER)
         yield view_link(chooses(order), text, title=order.value)
     if strip.flips is not None:
-        text, about = f"{strip.flips:.0f} % flips", "judgments whose games name different winners"
+        text, about = (
+            f"{strip.flips:.0f} % flips",
+            "judgments whose games differ: two winners, or a winner and a tie",
+        )
         yield view_link(chooses(Choice("show", GAMES_DISAGREE)), text, title=about)
     if strip.first is not None:
         text, about = f"place A {strip.first:+.1f}", "points of win rate that the first place adds"

@@ -99,7 +99,9 @@ def judgment_html(view: JudgmentView, look: Look) -> str:
     )
     parts.append(f'<div class="sides">{"".join(chain(*sides))}</div>')
     if chosen and chosen.prompt:
-        parts.append(_folded("Prompt of the judge", verbatim(chosen.prompt), "asked"))
+        lost = any(not side.turns for _, side in lettered)  # the prompt has what the file has not
+        prompt = verbatim(chosen.prompt)
+        parts.append(_folded("Prompt of the judge", prompt, "asked", is_open=lost))
     if entry.pairwise and not entry.named:
         advice = "" if look.alone else "Choose one above."
         advice = f"{entry.baseline} stands in for it." if entry.baseline else advice
@@ -279,8 +281,7 @@ def _places(view: JudgmentView, game: Game, place: str, comma: str) -> str:
 def _explanation(view: JudgmentView, game: Game, show: Show) -> Iterator[str]:
     title = plain(view.entry.judge)
     if view.entry.pairwise:
-        places = _places(view, game, "{} = {}", " · ")
-        title += f", game {game.number + 1}" + (f" · {places}" if places else "")
+        title += f", game {game.number + 1}"
     if game.reasoning:
         yield _folded(f"Reasoning of {title}", show(game.reasoning), "reasoning")
     if game.explanation.strip():

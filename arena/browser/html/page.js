@@ -264,8 +264,6 @@ function keepWords() {
 }
 
 function tend() {
-  const strip = view.querySelector(".on-question ul"), current = strip?.querySelector("[aria-current]");
-  if (current) strip.scrollLeft = current.offsetLeft - strip.offsetLeft - strip.clientWidth / 2;
   if (view.querySelector(".later")) setTimeout(() => go(`${query}&later=1`, {quiet: true}));
   keepWords();
   for (const group of view.querySelectorAll(ROVING)) {
@@ -274,10 +272,6 @@ function tend() {
     const item = current?.parentNode, strip = item?.parentNode;
     if (strip) strip.scrollLeft = item.offsetLeft - strip.firstElementChild.offsetLeft - strip.clientWidth / 2;
   }
-  view.querySelector(".row[aria-current]")?.scrollIntoView({block: "nearest"});
-  if (view.querySelector(".later")) setTimeout(() => go(`${query}&later=1`, {quiet: true}));
-  keepWords();
-  view.querySelectorAll("table.grid a").forEach((link, number) => { link.tabIndex = number ? -1 : 0; });
   view.querySelector(".row[aria-current]")?.scrollIntoView({block: "nearest"});
   if (!CSS.highlights) return;
   const marks = new Highlight(), shown = at("judgment");

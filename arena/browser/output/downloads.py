@@ -34,7 +34,10 @@ def attached(name: str) -> dict[str, str]:
 
 def save_list(library: Library, query: Query, form: Form) -> Response:
     """Return the list of a query, sent as it is made."""
-    content = chunks(form.lines(library, listed(library, query)))
+    try:
+        content = chunks(form.lines(library, listed(library, query)))
+    except InputError as error:
+        return Response(f"{error}", 404, media_type="text/plain")
     names = (query.get(name, "") for name in ("judge", "model", "baseline", "category"))
     headers = attached(file_name((library.bench.name, *names), form.suffix))
     return StreamingResponse(content, headers=headers, media_type=form.media_type)
@@ -42,15 +45,15 @@ def save_list(library: Library, query: Query, form: Form) -> Response:
 
 def save_battle(library: Library, query: Query) -> Response:
     """Return the battle of a query as a page in one file."""
-    entries = listed(library, query)
-    position, lost = position_of(library, entries, key_of(query))
-    if lost or not entries:
-        return Response(NO_BATTLE, 404, media_type="text/plain")
-    entry = entries[position]
     try:
+        entries = listed(library, query)
+        position, lost = position_of(library, entries, key_of(query))
+        if lost or not entries:
+            raise InputError(NO_BATTLE)
+        entry = entries[position]
         page = battle_page(library, entry)
-    except InputError as error:
-        return Response(str(error), 404, media_type="text/plain")
+    except InputError:
+        return Response(NO_BATTLE, 404, media_type="text/plain")
     name = file_name((library.bench.name, entry.model, entry.question), ".html")
     return Response(page, headers=attached(name), media_type="text/html")
 

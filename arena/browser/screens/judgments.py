@@ -311,8 +311,12 @@ def key_of(query: Query) -> Key:
 
 
 def listed(library: Library, query: Query) -> Sequence[ListedJudgment]:
-    """Return all judgments of the list that a link opens."""
-    filters, *_ = valid_filters(library, filters_of(query))
+    """Return all judgments of the list that a link opens. Raises InputError for a filter whose name
+    does not exist, so that no file has other judgments than it was asked for.
+    """
+    filters, _, notices = valid_filters(library, filters_of(query))
+    if notices:
+        raise InputError(" ".join(notices))
     return library.select(filters)
 
 

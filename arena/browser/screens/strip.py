@@ -17,7 +17,8 @@ from arena.browser.library import (
     until_changed,
 )
 
-CLUSTERS = 3  # that are named
+# A cluster is named if it has three judgments, a fifth more than its share of all would give.
+CLUSTERS, LEAST, MORE_OFTEN = 3, 3, 1.2
 NAMES = {
     **{"baseline": "against", "category": "in", "show": "", "outcome": "", "said": "a game is"},
     "text": "search:",
@@ -41,6 +42,16 @@ def strip_of(library: Library, filters: Filters) -> Strip | None:
     questions = library.questions
     of = (question.cluster for e in entries if (question := questions.get(e.question)))
     clusters = Counter(name for name in of if name and name != filters.category)
+    every = library.select(filters.base)
+    of_every = (question.cluster for e in every if (question := questions.get(e.question)))
+    usual = Counter(of_every)
+    share = len(entries) / max(len(every), 1)
+    often = [
+        (name, number)
+        for name, number in clusters.items()
+        if number >= LEAST and number > MORE_OFTEN * share * usual[name]
+    ]
+    often.sort(key=lambda one: (-one[1] / usual[one[0]], one[0]))
     wanted = frozenset(filter(None, filters.outcome.split(",")))
     return Strip(
         outcomes=Counter(overall(entry.labels) for entry in alike if entry.pairwise),
@@ -48,7 +59,7 @@ def strip_of(library: Library, filters: Filters) -> Strip | None:
         longer=statistics.fmean(longer) if longer else None,
         flips=100 * disagree / len(decided) if decided else None,
         first=25 * statistics.fmean(first) if first else None,
-        clusters=clusters.most_common(CLUSTERS),
+        clusters=often[:CLUSTERS],
         set=chosen(filters),
     )
 
