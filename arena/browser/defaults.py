@@ -91,7 +91,7 @@ def choose(
     if judge_name and judge_name not in judges:
         raise _missing(f"{bench.judgments(judge_name)}: no judgments", judge_name, "judges", judges)
     wanted_judge = judge_name or (config.judge_model if config else "")
-    judge = wanted_judge if wanted_judge in judges else _usual_judge(bench, judges)
+    judge = wanted_judge if wanted_judge in judges else usual_judge(bench, judges)
     given = [baseline] if baseline else []
     library = Library(bench, baseline_rule(bench, config, given), None if given else config)
     library = with_assumed_baseline(library, judge)
@@ -166,7 +166,7 @@ def with_assumed_baseline(library: Library, judge: str) -> Library:
     return Library(bench, BaselineRule(known, assumed), library.config, assumed)
 
 
-def _usual_judge(bench: Bench, judges: Iterable[str]) -> str:
+def usual_judge(bench: Bench, judges: Iterable[str]) -> str:
     """Return the judge of most judgments, an ensemble only if there is no other, "" without any."""
 
     def weight(judge: str) -> tuple[bool, int]:

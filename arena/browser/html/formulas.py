@@ -57,12 +57,12 @@ class Formula(NamedTuple):
 
     @property
     def tex(self) -> str:
-        """The text for KaTeX, which knows environments by their marks."""
+        """The text to convert. An environment keeps its marks."""
         return self.content if self.opener in ("$", *_ENDS) else "".join(self)
 
 
 def _is_whole(tex: str) -> bool:
-    """Whether KaTeX finds the end of a formula: it looks for one outside all braces."""
+    """Whether a formula ends outside all braces."""
     marks = _MARKS.findall(tex)
     return marks.count("{") <= marks.count("}") and marks[-1:] != ["\\"]
 

@@ -130,7 +130,7 @@ def verdict_parts(view: JudgmentView, look: Look) -> Iterator[str]:
 
 
 def pair_words(entry: ListedJudgment) -> str:
-    """Return whom a judgment is of, and against whom, as HTML."""
+    """Return the model of a judgment and its opponent as HTML."""
     return plain(entry.model + (f" against {entry.baseline}" if entry.baseline else ""))
 
 
@@ -246,10 +246,12 @@ def _verdict(view: JudgmentView, game: Game, *, chosen: bool) -> str:
     """Return a game's number and places, and its verdict in words and as the judge wrote it."""
     entry, places, name, label = view.entry, "", "", ""
     if entry.pairwise:
-        number, sides = f"<b>Game {game.number + 1}</b>", _places(view, game, "{}: {}", ", ")
+        shown = view.shown(game.number) if view.baseline and game.played else ()
+        sides = ", ".join(f"{letter}: {plain(side.name)}" for letter, side in shown)
+        number = f"<b>Game {game.number + 1}</b>"
         swapped = " (places swapped)" if game.number == 1 else ""
-        shown = f" · {sides}" if view.baseline else ""
-        number += f'{swapped}{shown}<span class="unseen"> → </span>' if game.played else ""
+        swapped += f" · {sides}" if view.baseline else ""
+        number += f'{swapped}<span class="unseen"> → </span>' if game.played else ""
         places = f'<span class="places" title="{sides}">{number}</span>'
         if game.label is not None:
             meaning = WORDS.get(normal_label(game.label) or "", "an unknown label")
@@ -270,12 +272,6 @@ def _verdict(view: JudgmentView, game: Game, *, chosen: bool) -> str:
     style = f"verdict {class_of(game.outcome)}" + (" chosen" if chosen else "")
     said = f'<p class="said">{name}<span>{plain(words)}</span>{label}</p>'
     return f'<div class="{style}">{places}{said}</div>'
-
-
-def _places(view: JudgmentView, game: Game, place: str, comma: str) -> str:
-    """Return who stood where in a game: each letter and name in the form of a place."""
-    sides = view.shown(game.number) if view.baseline and game.played else ()
-    return comma.join(place.format(letter, plain(side.name)) for letter, side in sides)
 
 
 def _explanation(view: JudgmentView, game: Game, show: Show) -> Iterator[str]:

@@ -27,7 +27,7 @@ NAMES = {
 
 @until_changed
 def strip_of(library: Library, filters: Filters) -> Strip | None:
-    """Return what the listed judgments are in sum, None if they compare nothing."""
+    """Return the sums of the listed judgments, None if they compare nothing."""
     entries = library.select(filters)
     alike = library.select(replace(filters, outcome="", order=""))
     if alike and not any(entry.pairwise for entry in alike):

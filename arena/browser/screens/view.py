@@ -11,7 +11,7 @@ from arena.browser.library import Library
 
 @dataclass(frozen=True)
 class View:
-    """What is shown for a query.
+    """The content of the page for a query.
 
     `query`: the same view in full, without what does not exist: the page's address. `parts`: HTML
     by the id of the element that it fills, in order. `said`: a sentence for those who listen.

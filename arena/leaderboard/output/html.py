@@ -164,17 +164,19 @@ def board_table(board: Board, links: BoardLinks | None = None) -> str:
         **{span.name: span.hint for span in spans(board)},
     }
     heads = ['<th class="rank"></th>'] if links else []
-    heads += (_sorting_head(name, hint, links) for name, hint in hints.items())
+    heads += (sorting_head(name, hint, links) for name, hint in hints.items())
     heads.append(axis_head(marks))
     if games:
         heads.append('<th class="games" title="all games with a verdict">games: won … lost</th>')
     scale = marks[0], marks[-1]
-    ranked = _in_order(board, list(hints), links) if links else ((None, row) for row in board.rows)
+    ranked = (
+        ordered_rows(board, list(hints), links) if links else ((None, row) for row in board.rows)
+    )
     rows = (_board_row(row, board, scale, rank, games, links) for rank, row in ranked)
     return html_table(heads, rows)
 
 
-def _sorting_head(name: str, hint: str, links: BoardLinks | None) -> str:
+def sorting_head(name: str, hint: str, links: BoardLinks | None) -> str:
     """Return the head of a column that sorts the rows by it, if they are to be sorted."""
     kind = "name" if name == "model" else ""
     order = links.order if links else ""
@@ -188,7 +190,7 @@ def _sorting_head(name: str, hint: str, links: BoardLinks | None) -> str:
     return f'<th scope="col" class="{kind}" title="{escape(hint)}"{sort}>{shown}</th>'
 
 
-def _in_order(
+def ordered_rows(
     board: Board, names: Sequence[str], links: BoardLinks
 ) -> list[tuple[int | None, Row]]:
     """Return the rows that are to be found in their order, each with its rank by score."""
@@ -207,7 +209,7 @@ def _in_order(
 
 
 def _column_values(row: Row, board: Board) -> list[float]:
-    """Return what the columns after the name sort by. Unknown values come last."""
+    """Return the sort keys of the columns after the name. Unknown values come last."""
     middles = (sum(span.ends(row) or (math.nan,)) / 2 for span in spans(board))
     values = (row.score, row.upper - row.lower, row.tokens, *middles)
     return [-math.inf if value is None or math.isnan(value) else value for value in values]
