@@ -18,7 +18,7 @@ const styled = sheet.sheet ? null : new Promise(ready => sheet.addEventListener(
 // Views
 
 async function go(wanted, {back = false, quiet = false} = {}) {
-  if (asking?.wanted === wanted) return;
+  if (asking?.wanted === wanted || quiet && asking) return;
   asking?.stop.abort();
   const mine = asking = {wanted, stop: new AbortController()};
   if (!new URLSearchParams(wanted).has("step")) steps = 0;
