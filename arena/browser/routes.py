@@ -1,4 +1,4 @@
-"""The addresses of the page beside those of Gradio: views as HTML in JSON, and files to save."""
+"""The routes of the page beside those of Gradio: views as JSON, files to save, and votes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from arena.base.errors import InputError, OutputError
 from arena.browser.defaults import Benches, Chosen
-from arena.browser.html.controls import Query, choices_form, link, select, view_link
+from arena.browser.html.controls import Query, choices_form, hidden, link, select, view_link
 from arena.browser.html.judgment_page import notice
 from arena.browser.html.markdown import plain
 from arena.browser.library import Library
@@ -85,9 +85,9 @@ def without_folder(text: str, library: Library) -> str:
 
 def in_bench(page: str, bench: str) -> str:
     """Return HTML whose links and forms stay in another bench than the first one."""
-    hidden = f'<input type="hidden" name="bench" value="{plain(bench)}">'
-    page = re.sub(r'(href="[\w.]*)\?', rf"\1{plain(link({'bench': bench}))}&amp;", page)
-    return page.replace('<form class="filters">', f'<form class="filters">{hidden}')
+    query = {"bench": bench}
+    page = re.sub(r'(href="[\w.]*)\?', rf"\1{plain(link(query))}&amp;", page)
+    return page.replace('<form class="filters">', f'<form class="filters">{hidden(query)}')
 
 
 def tabs_with(annotation: Annotation | None) -> Tabs:
@@ -125,7 +125,7 @@ def guarded(answer: Callable[[Request], Response]) -> Callable[[Request], Respon
 
 
 def routes(benches: Benches, annotation: Annotation | None = None) -> list[Route]:
-    """Return the routes of the page. Its style sheet comes with the page of the login, too.
+    """Return the routes of the page. Its style sheet needs no login.
 
     `annotation`: the votes on the first bench. Without it nothing is written.
     """

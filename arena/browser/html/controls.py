@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from urllib.parse import urlencode
 
@@ -10,9 +11,24 @@ from arena.browser.html.markdown import plain
 Query = dict[str, str]
 
 
+def filled(query: Query) -> Query:
+    """Return a query without its empty values, as an address has it."""
+    return {name: value for name, value in query.items() if value}
+
+
+def without(query: Query, *names: str) -> Query:
+    """Return a query without some of its values."""
+    return {name: value for name, value in query.items() if name not in names}
+
+
+def whole_number(text: str) -> int | None:
+    """Return the whole number that a value of a query is, None if it is none."""
+    return int(text) if re.fullmatch(r"-?\d{1,9}", text, re.ASCII) else None
+
+
 def link(query: Query) -> str:
-    """Return the address of a view, relative to the page and without empty values."""
-    return "?" + urlencode({key: v for key, v in query.items() if v}, errors="replace")
+    """Return the address of a view, relative to the page."""
+    return "?" + urlencode(filled(query), errors="replace")
 
 
 def view_link(
@@ -29,12 +45,13 @@ def choices_form(fields: Iterable[str], kept: Query) -> str:
 
     `kept`: the values of the view that no field has.
     """
-    hidden = "".join(
-        f'<input type="hidden" name="{name}" value="{plain(value)}">'
-        for name, value in kept.items()
-        if value
-    )
-    return f'<form class="filters">{hidden}{"".join(fields)}</form>'
+    return f'<form class="filters">{hidden(kept)}{"".join(fields)}</form>'
+
+
+def hidden(query: Query) -> str:
+    """Return fields that a form has and does not show."""
+    field = '<input type="hidden" name="{}" value="{}">'
+    return "".join(field.format(name, plain(value)) for name, value in filled(query).items())
 
 
 def select(

@@ -20,13 +20,19 @@ from arena.bench.labels import (
 )
 from arena.bench.records import Question
 from arena.browser.html.controls import Query, link, view_link
-from arena.browser.html.judgment_page import Questions, class_of, grade_words
+from arena.browser.html.judgment_page import Questions, grade_words
 from arena.browser.html.markdown import clean, plain
 from arena.browser.index import ListedJudgment
 from arena.browser.library import LONGER, SHORTER
+from arena.leaderboard.output.html import class_of
 
 PAGE = 50  # rows of the list that are shown at once
 SIGNS = {WON: OUTCOMES[1], LOST: OUTCOMES[-1], TIED: OUTCOMES[0], NO_VERDICT: NO_VERDICT}
+
+
+def style_of(outcome: str) -> str:
+    """Return the CSS class of an outcome over both games."""
+    return class_of(SIGNS.get(outcome, outcome))
 
 
 class Choice(NamedTuple):
@@ -88,7 +94,7 @@ def outcome_bar(strip: Strip) -> str:
     total = sum(strip.outcomes.values()) or 1
     segment = '<i class="{}" style="width:{:.2f}%"></i>'
     segments = "".join(
-        segment.format(class_of(SIGNS.get(name, name)), 100 * number / total)
+        segment.format(style_of(name), 100 * number / total)
         for name in OVERALL
         if (number := strip.outcomes.get(name, 0))
     )

@@ -1,4 +1,4 @@
-"""One judgment and the list of judgments as HTML.
+"""One judgment as HTML.
 
 The texts of models and files are escaped or rendered by markdown.py, so that they can neither run
 nor load anything.
@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from urllib.parse import urlencode
 
 from arena.base.table import counted
 from arena.bench.labels import (
@@ -21,9 +20,11 @@ from arena.bench.labels import (
     normal_label,
 )
 from arena.bench.records import Question
+from arena.browser.html.controls import link
 from arena.browser.html.markdown import plain, rendered, verbatim
 from arena.browser.index import ListedJudgment
 from arena.browser.judgment_view import Game, JudgmentView, Side
+from arena.leaderboard.output.html import class_of
 
 Show = Callable[[str], str]
 Questions = Mapping[str, Question]
@@ -32,19 +33,6 @@ Questions = Mapping[str, Question]
 def notice(*sentences: str) -> str:
     """Return sentences that stand where there is nothing to show. Empty ones are left out."""
     return "".join(f'<p class="notice">{plain(text)}</p>' for text in sentences if text)
-
-
-def class_of(outcome: str) -> str:
-    """Return the CSS class of an outcome."""
-    return outcome.replace(" ", "-")
-
-
-def link(parameters: Mapping[str, str]) -> str:
-    """Return the query of a view, without empty values."""
-    return "?" + urlencode({key: v for key, v in parameters.items() if v}, errors="replace")
-
-
-# One judgment
 
 
 def query_address(entry: ListedJudgment, game: int) -> str:

@@ -4,6 +4,8 @@
 
 const at = id => element.querySelector(`#${id}`);
 const view = at("view");
+const PLACE = ["question", "of", "against"];  // the values of a query that name a judgment
+const SILENT = "qa_browser.py does not answer. Is it still running?";
 let query = null;  // of the view that is shown
 let tab = "";
 let html = {};  // of its parts, by their ids
@@ -32,7 +34,7 @@ async function go(wanted, {back = false, quiet = false} = {}) {
     show(shown, back);
   } catch (error) {
     if (error.name === "AbortError") return;
-    fail(error instanceof TypeError ? "qa_browser.py does not answer. Is it still running?" : `${error}`);
+    fail(error instanceof TypeError ? SILENT : `${error}`);
   } finally {
     clearTimeout(late);
     if (asking === mine) {
@@ -57,7 +59,7 @@ function show(shown, back) {
   element.querySelector("#fault")?.remove();
   for (const [id, text] of Object.entries(shown.parts)) fill(id, text);
   for (const part of [...view.children]) if (!(part.id in shown.parts)) part.remove();
-  if (changed || ["question", "of", "against", "at"].some(other)) scrollTo(0, 0);
+  if (changed || [...PLACE, "at"].some(other)) scrollTo(0, 0);
   const following = query !== null && !back && ofList(query) !== ofList(shown.query);
   if (location.search !== shown.query) {
     history[following ? "pushState" : "replaceState"](null, "", shown.query);
@@ -73,7 +75,7 @@ function show(shown, back) {
 // The part of a query that makes another entry of the history if it changes.
 function ofList(text) {
   const parameters = new URLSearchParams(text);
-  for (const name of ["question", "of", "against", "game", "written", "first"]) parameters.delete(name);
+  for (const name of [...PLACE, "game", "written", "first"]) parameters.delete(name);
   parameters.sort();
   return parameters.toString();
 }
@@ -130,7 +132,7 @@ function step(number) {
 // Another order begins with its first judgment. Other choices keep the one that is open.
 function choose(form, changed) {
   const wanted = new URLSearchParams(new FormData(form));
-  if (changed === "order") for (const name of ["question", "of", "against"]) wanted.delete(name);
+  if (changed === "order") for (const name of PLACE) wanted.delete(name);
   for (const name of [...wanted.keys()]) if (!wanted.get(name)) wanted.delete(name);
   go(`?${wanted}`);
 }
@@ -149,7 +151,7 @@ async function send(form, button) {
     view.focus({preventScroll: true});  // no key shall press a button of the next view unasked
     await go(await answer.json());
   } catch (error) {
-    fail(error instanceof TypeError ? "qa_browser.py does not answer. Is it still running?" : error.message);
+    fail(error instanceof TypeError ? SILENT : error.message);
   } finally {
     sending = false;
   }

@@ -10,7 +10,15 @@ from arena.base.errors import InputError
 from arena.bench.labels import LABELS, WORDS
 from arena.browser.annotate.draw import BlindPair, pairs_to_label
 from arena.browser.annotate.votes import LONGEST_NOTE, Votes, time_of
-from arena.browser.html.controls import Query, choices_form, select, view_link
+from arena.browser.html.controls import (
+    Query,
+    choices_form,
+    filled,
+    hidden,
+    select,
+    view_link,
+    whole_number,
+)
 from arena.browser.html.judgment_page import (
     Look,
     answer_parts,
@@ -21,7 +29,6 @@ from arena.browser.html.judgment_page import (
 from arena.browser.html.markdown import plain, rendered
 from arena.browser.judgment_view import Side, judgment_view, side_of
 from arena.browser.library import Library
-from arena.browser.screens.judgments import number
 from arena.browser.screens.view import View
 
 MISSING = "This answer is missing or cannot be read."
@@ -67,7 +74,7 @@ class Annotation:
         if not listed.pairs:
             none = "There is no pair to label here."
             return View(listed.query, {"filters": filters, "shown": notice(none)}, none)
-        total, asked = len(listed.pairs), number(query.get("at", "")) or 0
+        total, asked = len(listed.pairs), whole_number(query.get("at", "")) or 0
         position = asked - 1 if 0 < asked <= total else listed.next_after(-1) or 0
         uncovered = query.get("uncover") == "1" and listed.is_voted(position)
         shown = self.uncovered if uncovered else self.blind
@@ -88,8 +95,7 @@ class Annotation:
         model = model if model in library.models(judge) else ""
         pairs, drawn = pairs_to_label(library, self.votes.person, judge, model)
         chosen = {"tab": "annotate"} | ({} if drawn else {"judge": judge, "model": model})
-        kept = {name: value for name, value in chosen.items() if value}
-        return Listed(pairs, self.votes.labelled(), drawn, kept)
+        return Listed(pairs, self.votes.labelled(), drawn, filled(chosen))
 
     def vote(self, library: Library, fields: Mapping[str, str]) -> Query:
         """Write the vote of a form, and return the view of the next pair.
@@ -205,12 +211,6 @@ class Annotation:
                     except InputError as error:
                         return notice(str(error))
         return notice("There is no judgment of this pair any more.")
-
-
-def hidden(query: Query) -> str:
-    """Return fields that a form has and does not show."""
-    field = '<input type="hidden" name="{}" value="{}">'
-    return "".join(field.format(name, plain(value)) for name, value in query.items())
 
 
 def nameless(side: Side) -> Side:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 from arena.base.errors import InputError
 from arena.bench.answer_style import FEATURES
 from arena.browser.html.board_page import board_html
-from arena.browser.html.controls import Query, choices_form, link, search, select, switch
+from arena.browser.html.controls import Query, choices_form, filled, link, search, select, switch
 from arena.browser.html.judgment_page import notice
 from arena.browser.library import Filters, Library
 from arena.browser.screens.judgments import Offers, compares, valid_filters
@@ -51,7 +51,7 @@ class BoardChoice:
     def query(self) -> Query:
         """The query of the view."""
         values = {"tab": "leaderboard", **vars(self), "control": " ".join(self.control)}
-        return {name: value for name, value in values.items() if value}
+        return filled(values)
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def board_screen(library: Library, choice: BoardChoice) -> BoardScreen:
     """Return the leaderboard of a judge, category and baseline, or the reason why there is none."""
     request = Filters(judge=choice.judge, category=choice.category, baseline=choice.baseline)
     filters, offers, notices = valid_filters(library, request)
-    judge, names = filters.judge, {name: value for name, value in vars(filters).items() if value}
+    judge, names = filters.judge, filled(vars(filters))
     choice = replace(choice, judge=judge, category=filters.category, baseline=filters.baseline)
     links = BoardLinks(
         address=lambda model: link({"tab": "judgments", **names, "model": model}),

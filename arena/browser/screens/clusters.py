@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 
 from arena.base.errors import InputError
 from arena.browser.html.board_page import clusters_html
-from arena.browser.html.controls import Query, choices_form, link, select
+from arena.browser.html.controls import Query, choices_form, filled, link, select
 from arena.browser.html.judgment_page import notice
 from arena.browser.library import Filters, Library
 from arena.browser.screens.board import usual_baseline, without_flags
@@ -84,7 +84,7 @@ class ClusterScreen:
 
 def query_of(choice: ClusterChoice) -> Query:
     """Return the query of a view."""
-    return {"tab": "clusters"} | {name: value for name, value in vars(choice).items() if value}
+    return filled({"tab": "clusters", **vars(choice)})
 
 
 def links_of(choice: ClusterChoice, order: str) -> Links:

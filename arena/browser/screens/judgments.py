@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from arena.base.errors import InputError
 from arena.bench.labels import NO_VERDICT, OVERALL
-from arena.browser.html.controls import Query, choices_form, link, search, select, switch, view_link
+from arena.browser.html.controls import (
+    Query,
+    choices_form,
+    filled,
+    link,
+    search,
+    select,
+    switch,
+    view_link,
+    whole_number,
+    without,
+)
 from arena.browser.html.judgment_list import Rows, list_html, strip_html
 from arena.browser.html.judgment_page import Look, judgment_html, notice
 from arena.browser.html.markdown import plain, rendered, verbatim
@@ -132,11 +142,6 @@ class JudgmentsScreen:
         return f'<div class="bar-above">{turns}{save}{told}{form}</div>'
 
 
-def without(query: Query, *names: str) -> Query:
-    """Return a query without some of its values."""
-    return {name: value for name, value in query.items() if name not in names}
-
-
 def judgments_tab(library: Library, query: Query) -> View:
     """Return the tab for a link."""
     return open_link(library, query).view()
@@ -177,7 +182,7 @@ def judgments_screen(
         pairwise=bool(entries) and entries[position].pairwise,
         position=position,
         total=len(entries),
-        query={name: value for name, value in query.items() if value},
+        query=filled(query),
         list_html=listed if entries else listed + page,
         notices=tuple(filter(None, (*notices, substitution, others.fault))),
         judgment_html=notice(library.fault) + page,
@@ -322,18 +327,16 @@ def listed(library: Library, query: Query) -> Sequence[ListedJudgment]:
 
 def open_link(library: Library, query: Query) -> JudgmentsScreen:
     """Return the judgments that a link names."""
-    filters = filters_of(query)
-    # Checked here as well, so that names that only the link has are not offered.
-    filters, _, notices = valid_filters(library, filters)
-    if query.get("later"):  # all that a first view leaves out, so that nobody waits for it
-        library.by_question(filters.judge)
     key = key_of(query)
+    judge = query.get("judge", "")
+    if query.get("later") and judge in library.judges():
+        library.by_question(judge)  # which a first view leaves out, so that nobody waits for it
     shown = judgments_screen(
         library,
-        filters,
+        filters_of(query),
         key,
-        step=number(query.get("step", "")) or 0,
-        first=number(query.get("first", "")),
+        step=whole_number(query.get("step", "")) or 0,
+        first=whole_number(query.get("first", "")),
         game=int(query.get("game") == "2"),
         as_written=query.get("written") == "1",
         beside=query.get("beside", ""),
@@ -342,10 +345,5 @@ def open_link(library: Library, query: Query) -> JudgmentsScreen:
     if key[0] in ("", shown.key[0]) and not same:
         of, against = key[1] or "any model", key[2] or "any baseline"
         lost = f"The judgment of {of} against {against} is not in this list. This is another."
-        notices.insert(0, lost)
-    return replace(shown, notices=(*notices, *shown.notices))
-
-
-def number(text: str) -> int | None:
-    """Return the whole number that a value of a query is, None if it is none."""
-    return int(text) if re.fullmatch(r"-?\d{1,9}", text, re.ASCII) else None
+        return replace(shown, notices=(lost, *shown.notices))
+    return shown

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from statistics import fmean, pstdev
 
-from arena.browser.html.controls import Query, choices_form, search, select
+from arena.browser.html.controls import Query, choices_form, filled, search, select, whole_number
 from arena.browser.html.judgment_list import PAGE
 from arena.browser.html.judgment_page import notice
 from arena.browser.html.questions.cells import Cell, cell_of
@@ -25,7 +25,7 @@ from arena.browser.html.questions.matrix import (
 )
 from arena.browser.index import ListedJudgment
 from arena.browser.library import Filters, Library, until_changed
-from arena.browser.screens.judgments import no_judgment, number, valid_filters
+from arena.browser.screens.judgments import no_judgment, valid_filters
 from arena.browser.screens.view import View
 
 # The label of each choice, and the words of none.
@@ -51,17 +51,16 @@ def questions_tab(library: Library, query: Query) -> View:
     every = replace(filters, model="")
     matrix = in_order(matrix_of(library, every), chosen["rows"], filters.model)
     columns = columns_of(matrix, chosen["columns"], filters.model)
-    asked = number(query.get("first", "")) or 0
+    asked = whole_number(query.get("first", "")) or 0
     first = max(0, min(asked, len(matrix.rows) - 1)) // PAGE * PAGE
-    view = {"tab": "questions", **chosen, "first": str(first or "")}
-    view = {name: value for name, value in view.items() if value}
+    view = filled({"tab": "questions", **chosen, "first": str(first or "")})
     fields = [
         select(name, label, offers[name], chosen[name], nothing=nothing)
         for name, (label, nothing) in CHOICES.items()
         if offers[name] or name != "baseline"
     ]
     fields.append(search("text", "Search (Enter)", filters.text, "in all texts"))
-    battles = {name: value for name, value in vars(every).items() if value}
+    battles = filled(vars(every))
     shown = matrix_html(matrix, columns, first, library.questions, view, battles)
     nothing = "" if matrix.rows else no_judgment(library, every)
     return View(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 from arena.bench.labels import games_disagree, overall, winners
 from arena.browser.html.controls import Query
 from arena.browser.html.judgment_list import Choice, Strip
+from arena.browser.index import ListedJudgment
 from arena.browser.library import (
     Filters,
     Library,
@@ -39,19 +41,6 @@ def strip_of(library: Library, filters: Filters) -> Strip | None:
     disagree = sum(games_disagree(entry.labels) for entry in entries)
     # The baseline is in the first place in game 1, the model in game 2.
     first = [(second or 0) - (first or 0) for first, second in decided]
-    questions = library.questions
-    of = (question.cluster for e in entries if (question := questions.get(e.question)))
-    clusters = Counter(name for name in of if name and name != filters.category)
-    every = library.select(filters.base)
-    of_every = (question.cluster for e in every if (question := questions.get(e.question)))
-    usual = Counter(of_every)
-    share = len(entries) / max(len(every), 1)
-    often = [
-        (name, number)
-        for name, number in clusters.items()
-        if number >= LEAST and number > MORE_OFTEN * share * usual[name]
-    ]
-    often.sort(key=lambda one: (-one[1] / usual[one[0]], one[0]))
     wanted = frozenset(filter(None, filters.outcome.split(",")))
     return Strip(
         outcomes=Counter(overall(entry.labels) for entry in alike if entry.pairwise),
@@ -59,9 +48,29 @@ def strip_of(library: Library, filters: Filters) -> Strip | None:
         longer=statistics.fmean(longer) if longer else None,
         flips=100 * disagree / len(decided) if decided else None,
         first=25 * statistics.fmean(first) if first else None,
-        clusters=often[:CLUSTERS],
+        clusters=overrepresented(library, filters),
         set=chosen(filters),
     )
+
+
+def overrepresented(library: Library, filters: Filters) -> list[tuple[str, int]]:
+    """Return the clusters with more listed judgments than their share of all, with the numbers."""
+    questions, listed = library.questions, library.select(filters)
+    unfiltered = library.select(filters.base)
+
+    def clusters(entries: Sequence[ListedJudgment]) -> Counter[str]:
+        ids = (entry.question for entry in entries)
+        return Counter(questions[name].cluster for name in ids if name in questions)
+
+    usual, share = clusters(unfiltered), len(listed) / max(len(unfiltered), 1)
+    named = [
+        (name, number)
+        for name, number in clusters(listed).items()
+        if name not in ("", filters.category)
+        and number >= LEAST
+        and number > MORE_OFTEN * share * usual[name]
+    ]
+    return sorted(named, key=lambda one: (-one[1] / usual[one[0]], one[0]))[:CLUSTERS]
 
 
 def chosen(filters: Filters) -> list[tuple[str, Choice]]:

@@ -97,6 +97,11 @@ def heat(share: float) -> str:
     return "#" + "".join(f"{round(247 + 0.65 * abs(share) * (part - 247)):02x}" for part in parts)
 
 
+def class_of(outcome: str) -> str:
+    """Return the CSS class of an outcome."""
+    return outcome.replace(" ", "-")
+
+
 def bar(parts: Sequence[tuple[str, str, float]]) -> str:
     """Return numbers, each with its name and CSS class, as one bar of their shares."""
     whole = sum(number for *_, number in parts)
@@ -251,7 +256,7 @@ def _board_row(
         cells.append(f'<td{kind} data-key="{key}">{text}</td>')
     cells.append(f'<td class="plot">{plot}</td>')
     if games:
-        kinds = [name.replace(" ", "-") for name in OUTCOMES.values()]
+        kinds = list(map(class_of, OUTCOMES.values()))
         numbers = row.outcomes if row.outcomes and row.model != board.baseline else [0] * len(kinds)
         parts = list(zip(OUTCOMES.values(), kinds, numbers, strict=True))
         cells.append(f'<td class="games">{bar(parts)}</td>')

@@ -19,8 +19,8 @@ from arena.bench.labels import (
     margin,
     overall,
 )
-from arena.browser.html.judgment_list import SIGNS
-from arena.browser.html.judgment_page import class_of, grade_words
+from arena.browser.html.judgment_list import style_of
+from arena.browser.html.judgment_page import grade_words
 from arena.browser.index import ListedJudgment
 
 # The colours of the page's outcomes have a sign each, since not everybody sees them.
@@ -45,11 +45,6 @@ class Cell(NamedTuple):
     def mark(self) -> str:
         """The sign, or the grade."""
         return MARKS.get(self.outcome) or f"{self.value:.3g}"
-
-
-def style_of(outcome: str) -> str:
-    """Return the CSS class of an outcome over both games."""
-    return class_of(SIGNS.get(outcome, outcome))
 
 
 def cell_of(entries: Sequence[ListedJudgment]) -> Cell:

@@ -11,10 +11,10 @@ from urllib.parse import quote
 
 from arena.base.table import counted
 from arena.browser.html.controls import Query, link, view_link
-from arena.browser.html.judgment_list import PAGE, page_turns, question_title
+from arena.browser.html.judgment_list import PAGE, page_turns, question_title, style_of
 from arena.browser.html.judgment_page import Questions
 from arena.browser.html.markdown import clean, plain
-from arena.browser.html.questions.cells import MARKS, Cell, style_of
+from arena.browser.html.questions.cells import MARKS, Cell
 from arena.leaderboard.output.html import html_row, html_table
 
 HARDEST, EASIEST, DIVISIVE = "hardest first", "easiest first", "models differ most first"
