@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import random
@@ -215,6 +216,22 @@ def several_baselines(bench: Workspace, *, named: bool, form: str = "v0.1") -> L
         | {"games": [{"score": rng.choice(labels)} for _ in range(2)]}
         for model in ("m", "n", "o")
         for q in questions
+    ]
+    add_judgments(bench, records)
+    return Library(Bench(bench.root / "data", bench.name))
+
+
+def all_pairs(bench: Workspace) -> Library:
+    """A judge's verdicts on code and prose by a, b, c and d, each against all before it."""
+    rng, labels = random.Random(4), ("A>>B", "A>B", "A=B", "B>A", "B>>A", None)
+    ids = [f"q{i}" for i in range(12)]
+    bench.add_questions([question_of(q, ("code", "prose")[i % 2]) for i, q in enumerate(ids)])
+    for model in "abcd":
+        bench.add_answers(model, dict.fromkeys(ids, "x"))
+    records = [
+        judgment(q, rng.choice(labels), rng.choice(labels), model=model, baseline=baseline)
+        for baseline, model in itertools.combinations("abcd", 2)
+        for q in ids
     ]
     add_judgments(bench, records)
     return Library(Bench(bench.root / "data", bench.name))

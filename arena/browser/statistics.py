@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
@@ -18,7 +18,7 @@ from arena.leaderboard.build import (
     with_known_style,
 )
 from arena.leaderboard.clusters import ClusterTable, score_clusters
-from arena.leaderboard.options import BoardOptions
+from arena.leaderboard.options import BoardOptions, anchored
 from arena.leaderboard.output.notes import summary_lines
 from arena.quality.judge_measures import Verdicts, draw_questions, verdicts
 from arena.quality.judge_report import JudgeReport, Report, comparison
@@ -28,6 +28,7 @@ from arena.scoring.bradley_terry import Resample
 from arena.scoring.selection import Plan, Selection
 
 Boards = list[tuple[Board, list[str]]]
+MEAN = "mean"  # what scores 50 on a board of all pairs, if it is not a model
 
 
 @until_changed
@@ -37,14 +38,18 @@ def boards(
     control: tuple[str, ...] = (),
     resample: str = "",
     center: str = "",
+    anchor: str = "",
 ) -> Boards:
     """Return the boards of show_result.py with the lines below each, the overall one first.
-    `resample`, `center`: as in BoardOptions, "" for the usual ones.
+    `resample`, `center`: as in BoardOptions, "" for the usual ones. `anchor`: MEAN or the model
+    that scores 50 on one board of all pairs, whatever the baseline.
 
     Raises InputError with the reason if there is no board.
     """
     categories = (filters.category,) if filters.category else ()
     whole = _options(library, filters.judge, filters.baseline)
+    if anchor:
+        whole = anchored(whole, None if anchor == MEAN else anchor)
     options = replace(
         whole,
         categories=categories,
@@ -77,6 +82,22 @@ def cluster_table(library: Library, judge: str, baseline: str, by: str) -> Clust
     # Without the fits and rounds, which nothing here shows, and which fill the memory.
     boards = (replace(board, scored=None, samples={}) for board in table.boards)
     return replace(table, boards=tuple(boards))
+
+
+@until_changed
+def round_robin(library: Library, judge: str) -> list[str]:
+    """Return the models of a round robin: a judge compared answers to one question with several
+    baselines. There are none if it graded answers too, or if a baseline is only assumed.
+    """
+    configured = _options(library, judge, "").config is not None
+    baselines, models = defaultdict[str, set[str]](set), set[str]()
+    for entry in library.judgments(judge):
+        if not (entry.pairwise and entry.baseline and (entry.named or configured)):
+            return []
+        if not entry.foreign:
+            baselines[entry.question].add(entry.baseline)
+            models |= {entry.model, entry.baseline}
+    return sorted(models) if any(len(names) > 1 for names in baselines.values()) else []
 
 
 def board_baselines(library: Library, judge: str) -> tuple[str, ...]:

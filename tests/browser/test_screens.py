@@ -11,7 +11,9 @@ from html.parser import HTMLParser
 
 import pytest
 from browser_site import (
+    Record,
     add_judgments,
+    all_pairs,
     judgment,
     small_library,
 )
@@ -24,9 +26,10 @@ from arena.browser.html.controls import link
 from arena.browser.html.judgment_list import PAGE
 from arena.browser.library import Filters, Library
 from arena.browser.routes import query_of
-from arena.browser.screens.board import BoardChoice, board_screen
+from arena.browser.screens.board import BoardChoice, board_screen, board_tab
 from arena.browser.screens.judges import judges_tab
 from arena.browser.screens.judgments import judgments_screen, open_link
+from arena.browser.statistics import round_robin
 
 
 class Text(HTMLParser):
@@ -438,6 +441,52 @@ class TestBoard:
         asked = {"resample": "nonsense", "center": "mean", "control": "x length"}
         assert BoardChoice.of(asked) == BoardChoice(control=("length",), center="mean")
         assert BoardChoice.of({"center": "mean"}) == BoardChoice()
+
+    def test_of_a_round_robin_it_has_all_pairs_unless_a_baseline_is_chosen(
+        self, bench: Workspace
+    ) -> None:
+        pairs = all_pairs(bench)
+        for asked, shown in {"": "mean", "mean": "mean", "c": "c", "nobody": "mean"}.items():
+            view = board_tab(pairs, {"judge": "j", "anchor": asked})
+            assert view.query == {"tab": "leaderboard", "judge": "j", "anchor": shown}
+            (field,) = re.findall(r'name="anchor".*?</select>', view.parts["filters"])
+            assert re.findall(r'value="(\w+)"', field) == ["mean", *"abcd"]
+            assert re.findall(r'value="(\w+)" selected', field) == [shown]
+            assert " 72 judgments" in text_of(view.parts["shown"])
+            assert ("no board with 50 for nobody" in view.parts["shown"]) == (asked == "nobody")
+        view = board_tab(pairs, {"judge": "j", "anchor": "c", "baseline": "a"})
+        assert view.query == {"tab": "leaderboard", "judge": "j", "baseline": "a"}
+        assert 'name="anchor"' not in view.parts["filters"]
+        assert " 36 judgments" in text_of(view.parts["shown"])
+        for model in "cd":  # all that is left is b against a
+            (bench.data / f"model_judgment/j/{model}.jsonl").unlink()
+        view = board_tab(pairs, {"judge": "j", "anchor": "mean"})
+        assert view.query == {"tab": "leaderboard", "judge": "j"}
+        assert 'name="anchor"' not in view.parts["filters"]
+        assert "a (most frequent)" in view.parts["filters"]
+
+    def test_a_row_of_all_pairs_opens_judgments_of_its_model(self, bench: Workspace) -> None:
+        pairs = all_pairs(bench)
+        page = board_screen(pairs, BoardChoice(judge="j")).table_html
+        opened = [
+            open_link(pairs, query_in(row)) for row in re.findall(r"<tr class=.model.*", page)
+        ]
+        of = {
+            shown.filters.model or f"against {shown.filters.baseline}": shown.total
+            for shown in opened
+        }
+        assert of == {"against a": 36, "b": 12, "c": 24, "d": 36}
+
+    @pytest.mark.parametrize(
+        "odd", [judgment("q1", 7), judgment("q1", "A>B", "A>B", baseline=None), None]
+    )
+    def test_a_judge_that_also_grades_or_names_no_baseline_has_no_board_of_all_pairs(
+        self, bench: Workspace, odd: Record | None
+    ) -> None:
+        pairs = all_pairs(bench)
+        if odd:
+            add_judgments(bench, [odd | {"model": "e"}])
+        assert round_robin(pairs, "j") == ([] if odd else list("abcd"))
 
     def test_the_reason_for_none_is_given_in_words(self, library: Library) -> None:
         board = board_screen(library, BoardChoice(judge="j", control=("length",)))

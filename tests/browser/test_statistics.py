@@ -11,6 +11,7 @@ import pytest
 from browser_site import (
     Record,
     add_judgments,
+    all_pairs,
     judgment,
     several_baselines,
     small_library,
@@ -149,7 +150,13 @@ class TestBoardsOfTheCommandLine:
         return bench.root / "config" / "judge_config.yaml"
 
     def check(
-        self, bench: Workspace, run_main: RunMain, config: Path, view: View, *flags: str
+        self,
+        bench: Workspace,
+        run_main: RunMain,
+        config: Path,
+        view: View,
+        *flags: str,
+        anchor: str = "",
     ) -> list[Board]:
         """Compare a view with the boards that the flags print."""
         category, baseline, control = view
@@ -161,9 +168,8 @@ class TestBoardsOfTheCommandLine:
         files = bench.root.glob("out*.json")
         expected = [json.loads(path.read_text(encoding="utf-8")) for path in files]
         opened = choose(bench.root / "data", bench.name, "j", None, read_judge_config(config))
-        shown = boards(
-            opened.library, Filters(judge="j", baseline=baseline, category=category), control
-        )
+        filters = Filters(judge="j", baseline=baseline, category=category)
+        shown = boards(opened.library, filters, control, "", "", anchor)
         made = [board for board, _ in shown]
         assert by_name(map(told, made)) == by_name(map(of_board, expected))
         return made
@@ -203,6 +209,19 @@ class TestBoardsOfTheCommandLine:
         bench.write_judge_config("j", "base-prose")
         (board,) = self.check(bench, run_main, bench.root / "config" / "judge_config.yaml", view)
         assert board.baseline == "base-prose"
+
+    @pytest.mark.parametrize("anchor", ["mean", "a", "c"])
+    @pytest.mark.parametrize("category", ["", "prose"])
+    def test_with_all_pairs(
+        self, bench: Workspace, run_main: RunMain, config: Path, anchor: str, category: str
+    ) -> None:
+        all_pairs(bench)
+        bench.write_judge_config("j", "a")
+        flags = ["--anchor", anchor] if anchor != "mean" else ["--anchor"]
+        view = (category, "", ())
+        (board,) = self.check(bench, run_main, config, view, *flags, anchor=anchor)
+        assert board.baseline == (None if anchor == "mean" else anchor)
+        assert {row.model for row in board.rows} == set("abcd")
 
     def test_with_the_statistics_of_the_original(
         self, bench: Workspace, run_main: RunMain, config: Path

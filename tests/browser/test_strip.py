@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import random
 import re
 from collections import Counter
 from dataclasses import replace
 
 import pytest
-from browser_site import add_judgments, judgment, question_of
+from browser_site import add_judgments, all_pairs, judgment, question_of
 from conftest import Workspace
 
 from arena.bench.labels import LABELS, OVERALL, overall
@@ -23,6 +24,7 @@ from arena.browser.library import (
     Filters,
     Library,
 )
+from arena.browser.routes import query_of
 from arena.browser.screens.judgments import judgments_screen, open_link
 from arena.browser.screens.strip import toggled
 
@@ -139,6 +141,19 @@ def test_clusters_that_are_listed_more_often_than_usual_are_named(
         named.update(first)
     assert named
     assert 'class="cluster"' not in judgments_screen(library, Filters(judge="j")).list_html
+
+
+def test_judgments_with_the_model_as_the_baseline_are_counted_and_opened(bench: Workspace) -> None:
+    pairs = all_pairs(bench)
+    for model, number in {"b": 24, "c": 12, "d": 0, "": 0}.items():
+        shown = judgments_screen(pairs, Filters(judge="j", model=model, category="prose"))
+        assert shown.offers["model"] == ["b", "c", "d"]
+        found = re.findall(r'href="\?([^"]*)">([\d,]+) more as the baseline<', shown.list_html)
+        assert len(found) == bool(number)
+        for address, told in found:
+            opened = open_link(pairs, query_of(html.unescape(address)))
+            assert opened.filters == Filters(judge="j", baseline=model)
+            assert int(told) == number == opened.total
 
 
 def test_orders_are_by_margin_and_length(

@@ -66,8 +66,11 @@ class Strip:
 Chooses = Callable[[Choice], Query]
 
 
-def strip_html(strip: Strip | None, chooses: Chooses) -> str:
-    """Return the strip above the list, each part of which is a filter, "" without one."""
+def strip_html(strip: Strip | None, chooses: Chooses, turned: tuple[Query, int]) -> str:
+    """Return the strip above the list, each part of which is a filter, "" without one.
+
+    `turned`: the view of the judgments in which the chosen model is the baseline, their number.
+    """
     if strip is None:
         return ""
     chips = "".join(
@@ -80,6 +83,7 @@ def strip_html(strip: Strip | None, chooses: Chooses) -> str:
         "Filters that are set": chips,
         "Outcomes over both games": "".join(outcome_links(strip, chooses)),
         "What is listed": "".join(measure_links(strip, chooses)),
+        "The model as the baseline": turned_link(*turned),
     }
     shown = (
         f'<div role="group" aria-label="{name}">{links}</div>'
@@ -87,6 +91,11 @@ def strip_html(strip: Strip | None, chooses: Chooses) -> str:
         if links
     )
     return f'<div class="strip">{outcome_bar(strip)}{"".join(shown)}</div>'
+
+
+def turned_link(query: Query, number: int) -> str:
+    """Return the link to the judgments in which the chosen model is the baseline, "" for none."""
+    return view_link(query, f"{number:,} more as the baseline") if number else ""
 
 
 def outcome_bar(strip: Strip) -> str:

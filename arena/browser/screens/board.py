@@ -14,7 +14,7 @@ from arena.browser.html.judgment_page import notice
 from arena.browser.library import Filters, Library
 from arena.browser.screens.judgments import Offers, compares, valid_filters
 from arena.browser.screens.view import View
-from arena.browser.statistics import board_baselines, boards
+from arena.browser.statistics import MEAN, board_baselines, boards, round_robin
 from arena.leaderboard.output.html import BoardLinks
 
 RESAMPLES = {"question": "question bootstrap", "battle": "battle bootstrap"}
@@ -24,13 +24,14 @@ CENTERS = {"mean": "from their mean", "none": "as counted"}
 @dataclass(frozen=True)
 class BoardChoice:
     """The choices of the tab, as in its link. `control`: style features. `resample`, `center`: one
-    of RESAMPLES and of CENTERS. `find`: words in names. `sort`: the name of a column, with a minus
-    the other way round.
+    of RESAMPLES and of CENTERS. `anchor`: MEAN or a model, "" unless the board is of all pairs.
+    `find`: words in names. `sort`: the name of a column, with a minus the other way round.
     """
 
     judge: str = ""
     category: str = ""
     baseline: str = ""
+    anchor: str = ""
     control: tuple[str, ...] = ()
     resample: str = ""
     center: str = ""
@@ -81,9 +82,12 @@ class BoardScreen:
 
     def _comparisons(self) -> Iterator[str]:
         """Yield the fields of a judge that compares answers."""
-        chosen, usual = self.choice, self.usual_baseline
-        baselines = "Baseline, which scores 50", self.offers["baseline"], chosen.baseline
+        chosen, offers, usual = self.choice, self.offers, self.usual_baseline
+        baselines = "Baseline, which scores 50", offers["baseline"], chosen.baseline
         yield select("baseline", *baselines, nothing=usual, is_filter=False)
+        if chosen.anchor:
+            names = [(MEAN, "the mean of the models"), *((name, name) for name in offers["anchor"])]
+            yield select("anchor", "All pairs, with 50 for", names, chosen.anchor)
         resample = RESAMPLES.items(), chosen.resample
         yield select("resample", "Intervals", *resample, nothing="as usual")
         boxes = (
@@ -104,9 +108,18 @@ def board_screen(library: Library, choice: BoardChoice) -> BoardScreen:
     request = Filters(judge=choice.judge, category=choice.category, baseline=choice.baseline)
     filters, offers, notices = valid_filters(library, request)
     judge, names = filters.judge, filled(vars(filters))
-    choice = replace(choice, judge=judge, category=filters.category, baseline=filters.baseline)
+    # A model named as the mean is left out, since a link to it would be one to the mean.
+    offers["anchor"] = [name for name in round_robin(library, judge) if name != MEAN]
+    if choice.anchor not in ("", MEAN, *offers["anchor"]):
+        notices.append(f"There is no board with 50 for {choice.anchor}. This is another.")
+    anchor = choice.anchor if choice.anchor in offers["anchor"] else MEAN
+    anchor = anchor if offers["anchor"] and not filters.baseline else ""
+    choice = replace(choice, judge=judge, category=filters.category)
+    choice = replace(choice, baseline=filters.baseline, anchor=anchor)
     links = BoardLinks(
-        address=lambda model: link({"tab": "judgments", **names, "model": model}),
+        address=lambda name: link(
+            {"tab": "judgments", **names, "model" if name in offers["model"] else "baseline": name}
+        ),
         sorted=lambda order: link(replace(choice, sort=order).query),
         order=choice.sort,
         find=choice.find,
@@ -114,7 +127,7 @@ def board_screen(library: Library, choice: BoardChoice) -> BoardScreen:
     try:
         if not judge:
             raise InputError(f"{library.bench.folder} has no judgments yet")
-        shown = boards(library, filters, choice.control, choice.resample, choice.center)
+        shown = boards(library, filters, choice.control, choice.resample, choice.center, anchor)
         tables = [
             board_html(board, lines, headed=len(shown) > 1, links=links) for board, lines in shown
         ]
@@ -126,7 +139,7 @@ def board_screen(library: Library, choice: BoardChoice) -> BoardScreen:
         choice=choice,
         offers=offers,
         pairwise=compares(library, judge),
-        usual_baseline=usual_baseline(library, judge),
+        usual_baseline="any" if offers["anchor"] else usual_baseline(library, judge),
         table_html="".join([notice(library.fault, *notices), *tables]),
     )
 

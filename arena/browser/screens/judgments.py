@@ -26,7 +26,7 @@ from arena.browser.index import ListedJudgment
 from arena.browser.judgment_view import judgment_view
 from arena.browser.library import LONGEST, ORDERS, SHORTEST, SHOWN, Filters, Library, Said
 from arena.browser.screens.beside import Rivals, rivals
-from arena.browser.screens.strip import strip_of, toggled
+from arena.browser.screens.strip import strip_of, toggled, turned
 from arena.browser.screens.view import View
 
 Key = tuple[str, str, str]  # question, model and baseline, "" for any
@@ -192,7 +192,11 @@ def judgments_screen(
 def list_part(library: Library, filters: Filters, query: Query, rows: Rows) -> str:
     """Return the list below its strip, of which an empty one has nothing else."""
     start = without(query, "first")
-    above = strip_html(strip_of(library, filters), lambda choice: start | toggled(filters, choice))
+    above = strip_html(
+        strip_of(library, filters),
+        lambda choice: start | toggled(filters, choice),
+        turned(library, filters),
+    )
     if not rows.entries:
         return above
     return list_html(rows, library.questions, query, above + downloads(query))

@@ -94,7 +94,8 @@ def matrix_of(library: Library, filters: Filters) -> Matrix:
         rows.append(Row(question, cells, mean, spread))
     of_model = (_values(row.cells[number] for row in rows) for number in range(len(models)))
     means = [fmean(values) if values else None for values in of_model]
-    return Matrix(models, means, rows, graded, len(entries) - len(of_kind))
+    opponents = len({entry.baseline for entry in of_kind} - {""})
+    return Matrix(models, means, rows, graded, len(entries) - len(of_kind), opponents)
 
 
 def _values(cells: Iterable[Cell | None]) -> list[float]:

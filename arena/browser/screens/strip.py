@@ -53,6 +53,17 @@ def strip_of(library: Library, filters: Filters) -> Strip | None:
     )
 
 
+def turned(library: Library, filters: Filters) -> tuple[Query, int]:
+    """Return the view of the judgments in which the chosen model is the baseline, and their number,
+    which is 0 as long as a reader would wait for it.
+    """
+    judge, model = filters.judge, filters.model
+    query = {"tab": "judgments", "judge": judge, "baseline": model}
+    if not model or library.is_slow(judge):
+        return query, 0
+    return query, sum(entry.baseline == model for entry in library.judgments(judge))
+
+
 def overrepresented(library: Library, filters: Filters) -> list[tuple[str, int]]:
     """Return the clusters with more listed judgments than their share of all, with the numbers."""
     questions, listed = library.questions, library.select(filters)

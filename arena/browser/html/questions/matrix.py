@@ -37,6 +37,7 @@ class Matrix:
     """The rows of some questions, and the mean value of each model over them.
 
     `graded`: the values are grades, not margins. `left_out`: judgments of the other kind.
+    `opponents`: the number of models that the others were compared with.
     """
 
     models: Sequence[str]
@@ -44,6 +45,7 @@ class Matrix:
     rows: Sequence[Row]
     graded: bool
     left_out: int
+    opponents: int
 
     def words(self, value: float | None, sign: str = "+") -> str:
         """Return a mean as it is shown, "" for none."""
@@ -85,6 +87,7 @@ def matrix_html(
     if matrix.left_out:
         kind = "comparison" if matrix.graded else "grade"
         about += f" {counted(matrix.left_out, kind)} left out."
+    about += TOGETHER.format(matrix.opponents) if matrix.opponents > 1 else ""
     return clean(
         f'<div class="list {style}">'
         f'<div class="list-head"><span>{total}</span><span>{turns}</span></div>'
@@ -143,5 +146,9 @@ _SIGNS = ", ".join(f'<b class="{style_of(name)}">{mark}</b> {name}' for name, ma
 _LEGEND = (
     f"{_SIGNS}, over both games. Means and spreads are of margins. A margin is the mean of both "
     "games, each from +2 for a much better answer to −2 for a much worse one."
+)
+TOGETHER = (
+    " Judgments against {} baselines are taken together. "
+    "Choose a baseline to see those against one."
 )
 GRADED = "Each cell is the grade of the model's answer, and the mean of several grades."
