@@ -454,6 +454,9 @@ class TestBoard:
             assert re.findall(r'value="(\w+)" selected', field) == [shown]
             assert " 72 judgments" in text_of(view.parts["shown"])
             assert ("no board with 50 for nobody" in view.parts["shown"]) == (asked == "nobody")
+            by_choice = f'title="{shown} scores 50 by choice: open the battles of {shown}"'
+            assert (by_choice in view.parts["shown"]) == (shown != "mean")
+            assert "is the baseline" not in view.parts["shown"]
         view = board_tab(pairs, {"judge": "j", "anchor": "c", "baseline": "a"})
         assert view.query == {"tab": "leaderboard", "judge": "j", "baseline": "a"}
         assert 'name="anchor"' not in view.parts["filters"]
@@ -467,10 +470,11 @@ class TestBoard:
 
     def test_a_row_of_all_pairs_opens_judgments_of_its_model(self, bench: Workspace) -> None:
         pairs = all_pairs(bench)
-        page = board_screen(pairs, BoardChoice(judge="j")).table_html
-        opened = [
-            open_link(pairs, query_in(row)) for row in re.findall(r"<tr class=.model.*", page)
-        ]
+        page = board_screen(pairs, BoardChoice(judge="j", anchor="c")).table_html
+        rows = re.findall(r"<tr class=.model.*?</tr>", page)
+        (chosen,) = (row for row in rows if "50 by choice" in row)
+        assert re.search(r'<td class="games">.*<span', chosen)
+        opened = [open_link(pairs, query_in(row)) for row in rows]
         of = {
             shown.filters.model or f"against {shown.filters.baseline}": shown.total
             for shown in opened
