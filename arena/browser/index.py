@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import bisect
 import codecs
+import contextlib
+import functools
 import json
 import threading
 import unicodedata
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import msgspec
 
@@ -23,10 +26,42 @@ from arena.base.jsonl import Line, decode
 from arena.bench import records
 from arena.bench.answer_style import NO_STYLES, AnswerStyles, read_styles
 from arena.bench.labels import NO_VERDICT, Labels, is_grade, label_of, normal_label, outcomes
-from arena.bench.paths import is_person
+from arena.bench.paths import is_person, judge_names, model_names
 from arena.bench.records import BaselineRule, Question
 
 Value = TypeVar("Value")
+Function = TypeVar("Function", bound=Callable[..., object])
+
+_seen: ContextVar[dict[Hashable, object] | None] = ContextVar("seen", default=None)
+
+
+@contextlib.contextmanager
+def one_view() -> Iterator[None]:
+    """Let a block see folders and files as they were when it first looked at each."""
+    token = _seen.set({})
+    try:
+        yield
+    finally:
+        _seen.reset(token)
+
+
+def once_a_view(function: Function) -> Function:
+    """Let a function look once in a block of `one_view`. Its callers change no result."""
+
+    @functools.wraps(function)
+    def looking(*arguments: Hashable) -> object:
+        seen = _seen.get()
+        if seen is None:
+            return function(*arguments)
+        key = function, arguments
+        if key not in seen:
+            seen[key] = function(*arguments)
+        return seen[key]
+
+    return cast(Function, looking)
+
+
+models_in, judges_of = once_a_view(model_names), once_a_view(judge_names)
 
 
 class Place(NamedTuple):
@@ -67,6 +102,7 @@ class FileCache(Generic[Value]):
             return entry[1]
 
 
+@once_a_view
 def stamp_of(path: Path) -> tuple[int, int] | None:
     """Return a value that changes with a file, None without a file."""
     try:

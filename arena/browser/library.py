@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import NamedTuple, TypeVar, cast
+from typing import NamedTuple, cast
 
 from arena.base.errors import InputError
 from arena.bench.answer_style import NO_STYLES
@@ -28,10 +28,18 @@ from arena.bench.labels import (
     overall,
     tendency,
 )
-from arena.bench.paths import Bench, judge_names, model_names
+from arena.bench.paths import Bench
 from arena.bench.records import BaselineRule, Question
 from arena.browser import index
-from arena.browser.index import FileCache, ListedJudgment, Place, Questions, Texts
+from arena.browser.index import (
+    FileCache,
+    Function,
+    ListedJudgment,
+    Place,
+    Questions,
+    Texts,
+    once_a_view,
+)
 
 JUDGES_DISAGREE = "judges disagree"
 SHOWN = (*OUTCOMES.values(), NO_VERDICT, GAMES_DISAGREE, JUDGES_DISAGREE)
@@ -108,9 +116,6 @@ def difference(tokens: float, others: float) -> float | None:
     return None if math.isinf(tokens + others) else tokens - others
 
 
-Function = TypeVar("Function", bound=Callable[..., object])
-
-
 def until_changed(function: Function) -> Function:
     """Let a function remember its last results until questions or judgments change."""
     recent = functools.lru_cache(RECENT)(lambda stamp, *arguments: function(*arguments))
@@ -167,7 +172,7 @@ class Library:
 
     def judges(self) -> list[str]:
         """Return the judges that have judgments of this bench."""
-        return judge_names(self.bench)
+        return index.judges_of(self.bench)
 
     def models(self, judge: str) -> list[str]:
         """Return the models that a judge has judged, by the names in the records."""
@@ -186,7 +191,8 @@ class Library:
         unknown = numbers.pop("", 0)
         # If the baseline of some is not known, it may be any model with answers.
         names = sorted(numbers, key=lambda name: (-numbers[name], name))
-        return list(dict.fromkeys([*names, *(model_names(self.bench.answers) if unknown else ())]))
+        names += index.models_in(self.bench.answers) if unknown else ()
+        return list(dict.fromkeys(names))
 
     # Judgments
 
@@ -210,12 +216,13 @@ class Library:
             of[entry.question].append(entry)
         return of
 
+    @once_a_view
     def _files(self, judge: str, model: str = "") -> list[Path]:
         """Return the files of a judge, those with a model or all."""
         if not judge:
             return []
         folder = self.bench.judgments(judge)
-        files = {folder / f"{name}.jsonl": (judge, name) for name in model_names(folder)}
+        files = {folder / f"{name}.jsonl": (judge, name) for name in index.models_in(folder)}
         self._names.update(files)
         return [path for path in files if not model or model in self._models[path]]
 
@@ -230,6 +237,7 @@ class Library:
 
     # Filters
 
+    @once_a_view
     def stamp(self) -> Hashable:
         """Return a value that changes with the files of questions and judgments."""
         files = [path for judge in self.judges() for path in self._files(judge)]

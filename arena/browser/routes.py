@@ -21,6 +21,7 @@ from arena.browser.defaults import Benches, Chosen
 from arena.browser.html.controls import Query, choices_form, hidden, link, select, view_link
 from arena.browser.html.judgment_page import notice
 from arena.browser.html.markdown import plain
+from arena.browser.index import one_view
 from arena.browser.library import Library
 from arena.browser.output.downloads import FILES
 from arena.browser.screens.annotate import Annotation
@@ -115,11 +116,12 @@ def signed_in(request: Request) -> bool:
 
 
 def guarded(answer: Callable[[Request], Response]) -> Callable[[Request], Response]:
-    """Let a route answer those alone who may read the page."""
+    """Let a route answer those alone who may read the page, from one look at folders and files."""
 
     @functools.wraps(answer)
     def of_reader(request: Request) -> Response:
-        return answer(request) if signed_in(request) else Response(status_code=401)
+        with one_view():
+            return answer(request) if signed_in(request) else Response(status_code=401)
 
     return of_reader
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+from collections import Counter
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -78,6 +80,23 @@ def test_without_a_query_the_first_model_is_open(client: TestClient) -> None:
         **{"question": "q1", "of": "m", "against": "base"},
     }
     assert "__theme" not in view(client, "?__theme=dark")["query"]
+
+
+def test_a_view_reads_each_folder_once_and_the_next_one_sees_what_has_changed(
+    client: TestClient, bench: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walk, walked = os.walk, Counter[str]()
+    monkeypatch.setattr(os, "walk", lambda top: walked.update([Path(top).name]) or walk(top))
+    before = view(client, "?model=m")
+    walked.clear()
+    assert view(client, "?model=m") == before
+    assert walked.pop("model_judgment") == 4  # one for each of three benches, one for the judges
+    assert walked == {"j": 1}
+    add_judgments(bench, [judgment("q3", "A>B", "B>A", model="n")])
+    add_judgments(bench, [judgment("q3", "A>B", "B>A")], "new")
+    after = view(client, "?model=m")["parts"]["filters"]
+    for option in ('<option value="n">', '<option value="new">'):
+        assert option in after and option not in before["parts"]["filters"]
 
 
 def test_values_of_one_name_are_joined() -> None:
