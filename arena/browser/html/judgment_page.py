@@ -124,8 +124,9 @@ def pair_words(entry: ListedJudgment) -> str:
 
 def direct_words(entry: ListedJudgment, look: Look) -> str:
     """Return the verdicts of two models against each other, with a link to their judgment."""
-    address = plain(look.address(entry, look.game))
-    return f'<a href="{address}">{pair_words(entry)}</a>: {chips(entry)} (for {plain(entry.model)})'
+    address, words = plain(look.address(entry, look.game)), pair_words(entry)
+    words = f'<a href="{address}">{words}</a>' if address else words
+    return f"{words}: {chips(entry)} (for {plain(entry.model)})"
 
 
 def prompt_parts(view: JudgmentView, show: Show) -> Iterator[str]:

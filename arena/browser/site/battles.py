@@ -177,6 +177,7 @@ class Battles:
 def battle_section(view: JudgmentView, look: Look, above: str = "") -> Section:
     """Return the page of a battle. `above`: HTML before it."""
     model, baseline = view.entry.model, view.entry.baseline
+    model += f" and {look.beside.entry.model}" if look.beside else ""
     title = f"{model} against {baseline}" if baseline else model
     body = above + judgment_html(view, look)
     return Section("", "", title, f"judged by {view.entry.judge}", body)
