@@ -32,11 +32,13 @@ from arena.bench.paths import Bench
 from arena.bench.records import BaselineRule, Question
 from arena.browser import index
 from arena.browser.index import (
+    Answers,
     FileCache,
     Function,
+    Judgments,
     ListedJudgment,
-    Place,
     Questions,
+    Styles,
     Texts,
     once_a_view,
 )
@@ -142,18 +144,18 @@ class Library:
     ) -> None:
         self.bench, self.config, self.assumed = bench, config, assumed
         self.rule = rule or BaselineRule({}, None)
-        self.places = FileCache(index.answer_places, dict[str, Place]())
+        self.answers = FileCache(index.answers_of, Answers({}))
         self._names: dict[Path, tuple[str, str]] = {}  # the judge and the model of files
         self._entries = FileCache(
             lambda path: index.judgments_of(path, *self._names[path], self.rule, self.questions),
-            list[ListedJudgment](),
+            Judgments(()),
             beside=bench.questions,
         )
         self._models = FileCache(
             lambda path: index.models_of(path, self._names[path][1], self._entries),
             frozenset[str](),
         )
-        self.styles = FileCache(index.styles_of, NO_STYLES)
+        self.styles = FileCache(index.styles_of, Styles(NO_STYLES))
         self._answer_texts = FileCache(index.answer_texts, Texts(()))
         self._judgment_texts = FileCache(index.judgment_texts, Texts(()))
         self._questions = FileCache(index.questions_of, Questions({}))
@@ -199,7 +201,7 @@ class Library:
     def judgments(self, judge: str, model: str = "") -> Iterator[ListedJudgment]:
         """Yield the judgments of a judge, of one model or of all."""
         for path in self._files(judge, model):
-            for entry in self._entries[path]:
+            for entry in self._entries[path].entries:
                 if model in ("", entry.model):
                     yield entry
 
@@ -234,6 +236,16 @@ class Library:
             return self.bench.answer_file(model)
         except InputError:
             return None
+
+    def answer_fault(self, model: str) -> str:
+        """Return sentences on the lines of a model's answers that do not count, "" without any."""
+        path = self.answer_file(model)
+        return self.answers[path].fault or self.styles[path].fault
+
+    def judgment_faults(self, judge: str, model: str = "") -> list[str]:
+        """Return sentences on the lines that do not count, for each such file of a judge."""
+        faults = (self._entries[path].fault for path in self._files(judge, model))
+        return list(filter(None, faults))
 
     # Filters
 
@@ -305,7 +317,7 @@ class Library:
         """Return the function from a judgment to the tokens of the model's and of the baseline's
         answer, infinite if they are not known.
         """
-        styles = functools.cache(lambda model: self.styles[self.answer_file(model)])
+        styles = functools.cache(lambda model: self.styles[self.answer_file(model)].counts)
 
         def of(entry: ListedJudgment) -> tuple[float, float]:
             model, baseline = (

@@ -299,6 +299,7 @@ def _side(
     )
     counts = counts or ("" if side.missing else "tokens and markdown not counted")
     yield f'<section class="side"><h3 class="{role}">{head}</h3><p class="counts">{counts}</p>'
+    yield notice(side.file_fault if side.file_fault.rstrip(".") != side.fault else "")
     yield from answer_parts(side, show)
     yield "</section>"
 

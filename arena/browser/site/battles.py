@@ -202,7 +202,7 @@ def without_paths(view: JudgmentView) -> JudgmentView:
         if side.fault:
             warn(side.fault)
             missing = f"The answer of {side.name} to this question cannot be read."
-        return replace(side, missing=missing)
+        return replace(side, missing=missing, file_fault="")
 
     baseline = view.baseline and side(view.baseline)
     return replace(view, model=side(view.model), baseline=baseline)
