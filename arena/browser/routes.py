@@ -138,7 +138,7 @@ def routes(benches: Benches, annotation: Annotation | None = None) -> list[Route
     def view(request: Request) -> Response:
         asked = query_of(request.url.query)
         chosen = benches.of(asked.get("bench", ""))
-        tabs = tabs_with(annotation if chosen is benches.first else None)
+        tabs = tabs_with(annotation)
         shown = view_of(chosen, asked, tabs)
         pages = {"tabs": tab_links(shown.query, tabs), **shown.parts}
         parts = {part: without_folder(page, chosen.library) for part, page in pages.items()}
@@ -164,7 +164,7 @@ def routes(benches: Benches, annotation: Annotation | None = None) -> list[Route
         return Response(sheet, media_type="text/css")
 
     files = [Route(path, save) for path in FILES]
-    votes = vote_routes(benches.first.library, annotation) if annotation else []
+    votes = vote_routes(benches, annotation) if annotation else []
     return [Route("/view", view), Route("/page.css", style), *files, *votes]
 
 
@@ -193,7 +193,7 @@ async def fields_of(request: Request) -> dict[str, str] | None:
     return None
 
 
-def vote_routes(library: Library, annotation: Annotation) -> list[Route]:
+def vote_routes(benches: Benches, annotation: Annotation) -> list[Route]:
     """Return the routes that write: a vote, and its end. Each answers with the next view."""
 
     async def write(request: Request) -> Response:
@@ -201,6 +201,7 @@ def vote_routes(library: Library, annotation: Annotation) -> list[Route]:
             return refused
         if (fields := await fields_of(request)) is None:
             return Response(status_code=400)
+        library = benches.of(fields.get("bench", "")).library
         change = annotation.vote if request.scope["path"] == "/vote" else annotation.undo
         try:
             query = await run_in_threadpool(change, library, fields)
