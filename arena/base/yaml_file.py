@@ -76,8 +76,8 @@ def _yaml(value: object) -> str:
 
 
 class _Notes:
-    """What our loader adds to one of YAML: it notes how the file writes its values, and the keys
-    that are repeated, which loaders drop silently.
+    """A part of our YAML loader: it notes the spelling of values, and the repeated keys, which
+    loaders drop silently.
     """
 
     constructed_objects: dict[Any, Any]

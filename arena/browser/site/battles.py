@@ -56,9 +56,7 @@ def address(entry: ListedJudgment) -> str:
 
 @dataclass(frozen=True)
 class Battles:
-    """The battles of a site: all that it shows, in their order, and how many there are on each
-    question.
-    """
+    """The battles of a site, in their order, and the number of all battles on each question."""
 
     library: Library
     entries: Sequence[ListedJudgment]
@@ -73,7 +71,7 @@ class Battles:
 
     @property
     def coverage(self) -> str:
-        """How many battles are shown, in words."""
+        """The number of shown battles, in words."""
         shown, total = len(self.entries), sum(self.numbers.values())
         questions = {entry.question for entry in self.entries}
         if shown == total:
@@ -113,7 +111,7 @@ class Battles:
         return Section(LIST, "Battles", title, self.coverage, body, (), "site.js")
 
     def row(self, entry: ListedJudgment) -> str:
-        """Return the row of a battle, with what the script filters by."""
+        """Return the row of a battle, with the values by which the script filters."""
         question = self.library.questions.get(entry.question)
         result = overall(entry.labels) if entry.pairwise else ""
         data = {"model": entry.model, "judge": entry.judge, "result": result}
@@ -208,7 +206,7 @@ def without_paths(view: JudgmentView) -> JudgmentView:
 
 
 def texts_of(view: JudgmentView) -> dict[Hashable, str]:
-    """Return what is searched: prompt, words of the judge, and both answers, each with a key."""
+    """Return the texts for the search by key: prompt, words of the judge, and both answers."""
     entry, question = view.entry, view.question
     texts: dict[Hashable, str] = {entry.question: "\n".join(question.texts) if question else ""}
     texts[entry.judge, entry.key] = "\n".join(game.explanation for game in view.games)
