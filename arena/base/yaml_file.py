@@ -207,7 +207,7 @@ def convert(
             near = difflib.get_close_matches(name, unknown, n=1)
             hint = f" (is '{near[0]}' meant for it?)" if near else ""
             raise InputError(f"{where}: the key '{name}' is missing{hint}")
-    hints = get_type_hints(kind, include_extras=True)
+    hints = _hints(kind)
     for name, value in fields.items():
         place = f"{where}: {name}"
         filled = value if name in literal else fill_variables(value, place)
@@ -215,6 +215,11 @@ def convert(
     for key in unknown:
         warn(f"{where}: unknown key '{key}' is ignored{nearest(key, {*types, *comments})}")
     return kind(**fields, **given)
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind, include_extras=True)
 
 
 def _checked(value: Any, hint: Any, where: str, *, whole: bool) -> Any:
