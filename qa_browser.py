@@ -13,7 +13,7 @@ data, the only one with judgments is shown.
 
 from __future__ import annotations
 
-from arena.base.errors import script
+from arena.base.errors import reworded, script
 
 # isort: split
 import argparse
@@ -74,6 +74,7 @@ def user_and_password(text: str) -> tuple[str, str]:
 
 
 @script
+@reworded(str)  # once: a file that grows is read again and again
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve the browser until Ctrl-C."""
     args = parse(argv)

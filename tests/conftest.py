@@ -88,7 +88,7 @@ JUDGE_PROMPT = (
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Three workers for two cores, since tests wait for servers and processes a fifth of the time."""
+    """Three workers for two cores: a fifth of the time, a test waits for servers and processes."""
     return (os.cpu_count() or 1) * 3 // 2
 
 

@@ -9,7 +9,7 @@ import functools
 import json
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
@@ -179,6 +179,11 @@ def _check_keys(values: Mapping[Any, Any], where: str) -> None:
             raise InputError(f"{where}: {problem}. {QUOTES}")
 
 
+_hints: Callable[[type], dict[str, Any]] = functools.cache(
+    functools.partial(get_type_hints, include_extras=True)
+)
+
+
 def convert(
     values: object,
     kind: type[Kind],
@@ -215,11 +220,6 @@ def convert(
     for key in unknown:
         warn(f"{where}: unknown key '{key}' is ignored{nearest(key, {*types, *comments})}")
     return kind(**fields, **given)
-
-
-@functools.cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind, include_extras=True)
 
 
 def _checked(value: Any, hint: Any, where: str, *, whole: bool) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,12 +91,17 @@ def flags_of(path: Path) -> list[str]:
 
 def model_names(folder: Path) -> list[str]:
     """Return the sorted names of the models with a file in `folder`, which may be missing."""
-    paths = (path.relative_to(folder) for path in folder.rglob("*.jsonl"))
-    return sorted(
-        path.as_posix().removesuffix(".jsonl")
-        for path in paths
-        if not any(part.startswith(".") for part in path.parts)
-    )
+    return sorted(found_names(folder))
+
+
+def found_names(folder: Path) -> Iterator[str]:
+    """Yield the names of `model_names` as they are found."""
+    for root, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        below = root[len(str(folder)) :].replace(os.sep, "/").lstrip("/")
+        for name in (*files, *folders):
+            if name.endswith(".jsonl") and not name.startswith("."):
+                yield f"{below}/{name}".strip("/").removesuffix(".jsonl")
 
 
 def benches(data_dir: Path) -> list[Bench]:
@@ -145,6 +151,11 @@ def judge_names(bench: Bench) -> list[str]:
         if rest:
             judges.add(judge)
     return sorted(judges)
+
+
+def is_judged(bench: Bench) -> bool:
+    """Whether a judge has a file of judgments in a bench. The first one found is enough."""
+    return any("/" in name for name in found_names(bench.folder / "model_judgment"))
 
 
 PERSON = "human-"  # begins the judge's name of votes of a person

@@ -13,8 +13,16 @@ import msgspec
 
 from arena.base.errors import InputError, nearest
 from arena.bench.config import JudgeConfig, bench_to_read
-from arena.bench.paths import Bench, benches, judge_names, known_benches, model_names
+from arena.bench.paths import (
+    Bench,
+    benches,
+    is_judged,
+    judge_names,
+    known_benches,
+    model_names,
+)
 from arena.bench.records import BaselineRule, JudgmentLine, baseline_rule
+from arena.browser.index import once_a_view
 from arena.browser.library import Library
 
 DEMO = ("demo-v0.1", "smollm2-judge")  # the bench that comes with the code, and its judge
@@ -115,10 +123,11 @@ class Benches:
         self._warmed = set[str]()
         self._lock = threading.Lock()
 
+    @once_a_view
     def names(self) -> list[str]:
         """Return the names of the benches with judgments, and of the first one."""
         folder, first = self.first.library.bench.data_dir, self.first.library.bench.name
-        return sorted({first, *(bench.name for bench in benches(folder) if judge_names(bench))})
+        return sorted({first, *(bench.name for bench in benches(folder) if is_judged(bench))})
 
     def of(self, name: str) -> Chosen:
         """Return a bench with its judge, the first one for a name that there is none of."""

@@ -1,39 +1,64 @@
 """Files of a bench by index: where their lines are, and their texts to be searched.
 
-Each file is read once, and again after a change. A line that cannot be read is skipped with a
-warning, since one bad line must not hide the rest of the data.
+Each file is read once, and again after a change.
 """
 
 from __future__ import annotations
 
 import bisect
-import codecs
-import json
+import contextlib
+import functools
 import threading
 import unicodedata
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar, cast
 
 import msgspec
 
 from arena.base.errors import InputError, warn
-from arena.base.jsonl import Line, decode
 from arena.bench import records
 from arena.bench.answer_style import NO_STYLES, AnswerStyles, read_styles
 from arena.bench.labels import NO_VERDICT, Labels, is_grade, label_of, normal_label, outcomes
-from arena.bench.paths import is_person
+from arena.bench.paths import is_person, judge_names, model_names
 from arena.bench.records import BaselineRule, Question
+from arena.browser.files.lines import Faults, Place, first_of, indexed_lines
 
 Value = TypeVar("Value")
+Function = TypeVar("Function", bound=Callable[..., object])
+
+_seen: ContextVar[dict[Hashable, object] | None] = ContextVar("seen", default=None)
 
 
-class Place(NamedTuple):
-    """Where a line stands in a file, in bytes."""
+@contextlib.contextmanager
+def one_view() -> Iterator[None]:
+    """Let a block see folders and files as they were when it first looked at each."""
+    token = _seen.set({})
+    try:
+        yield
+    finally:
+        _seen.reset(token)
 
-    offset: int
-    length: int
+
+def once_a_view(function: Function) -> Function:
+    """Let a function look once in a block of `one_view`. Its callers change no result."""
+
+    @functools.wraps(function)
+    def looking(*arguments: Hashable) -> object:
+        seen = _seen.get()
+        if seen is None:
+            return function(*arguments)
+        key = function, arguments
+        if key not in seen:
+            seen[key] = function(*arguments)
+        return seen[key]
+
+    return cast(Function, looking)
+
+
+models_in, judges_of = once_a_view(model_names), once_a_view(judge_names)
 
 
 class FileCache(Generic[Value]):
@@ -67,6 +92,7 @@ class FileCache(Generic[Value]):
             return entry[1]
 
 
+@once_a_view
 def stamp_of(path: Path) -> tuple[int, int] | None:
     """Return a value that changes with a file, None without a file."""
     try:
@@ -74,49 +100,6 @@ def stamp_of(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_mtime_ns, status.st_size
-
-
-def indexed_lines(
-    path: Path, kind: type[Line], what: str, report: Callable[[str], object] = warn
-) -> Iterator[tuple[Place, Line]]:
-    """Yield place and typed part of each line. Unreadable lines are reported and skipped."""
-    decoder, offset = msgspec.json.Decoder(kind), 0
-    try:
-        with path.open("rb") as file:
-            for number, raw in enumerate(file, start=1):
-                place = Place(offset, len(raw))
-                offset += len(raw)
-                if raw.isspace():
-                    continue
-                try:
-                    line = decode(raw.removeprefix(codecs.BOM_UTF8), decoder)
-                except ValueError as error:
-                    # A run that is writing the file has not finished a line without an end.
-                    if raw.endswith(b"\n"):
-                        report(f"{path}:{number}: not {what}: {error}")
-                    continue
-                yield place, line
-    except OSError as error:
-        report(f"{path}: cannot read: {error.strerror}")
-
-
-def read_line(path: Path, place: Place, kind: type[Line], what: str) -> dict[str, Any]:
-    """Return the whole record at a place. Raises InputError that names the line if it is none of
-    its kind, or if the file has changed since.
-    """
-    try:
-        with path.open("rb") as file:
-            file.seek(place.offset)
-            raw = file.read(place.length).removeprefix(codecs.BOM_UTF8)
-        decode(raw, msgspec.json.Decoder(kind))
-        record: dict[str, Any] = json.loads(raw)
-    except OSError as error:
-        raise InputError(f"{path}: cannot read {what}: {error.strerror}") from None
-    except ValueError as error:
-        line = path.read_bytes().count(b"\n", 0, place.offset) + 1
-        problem = f"{path}:{line}: not {what}: {error}"
-        raise InputError(f"{problem}. If the file has just changed, open it again.") from None
-    return record
 
 
 class Questions(NamedTuple):
@@ -128,14 +111,12 @@ class Questions(NamedTuple):
 
 def questions_of(path: Path) -> Questions:
     """Return the questions that can be read. Of several with one id the last counts."""
-    faults: list[str] = []
-    lines = indexed_lines(path, records.QuestionLine, "a question", faults.append)
-    by_id = {line.id: line.question() for _, line in lines}
-    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    if not faults:
-        return Questions(by_id)
-    warn(f"{faults[0]}{more}")
-    return Questions(by_id, f"{faults[0]}{more}.")
+    faults = Faults(path)
+    lines = indexed_lines(path, records.QuestionLine, "a question", faults, lambda fault: None)
+    by_id = {line.id: line.question() for _, _, line in lines}
+    if fault := first_of(faults.unreadable):
+        warn(fault.removesuffix("."))
+    return Questions(by_id, fault)
 
 
 class ListedJudgment(msgspec.Struct, frozen=True, gc=False):
@@ -185,12 +166,24 @@ class ListedJudgment(msgspec.Struct, frozen=True, gc=False):
         return msgspec.structs.replace(self, baseline=baseline)
 
 
+class Judgments(NamedTuple):
+    """The judgments of a file, and sentences on lines that do not count."""
+
+    entries: Sequence[ListedJudgment]
+    fault: str = ""
+
+
 def judgments_of(
     path: Path, judge: str, model: str, rule: BaselineRule, questions: Mapping[str, Question]
-) -> list[ListedJudgment]:
+) -> Judgments:
     """Return the judgments of a file, of a key its judge's last. Some name no model."""
     entries: dict[tuple[str, str, str], ListedJudgment] = {}
-    for place, line in indexed_lines(path, records.JudgmentLine, "a judgment"):
+    faults, keys = Faults(path), set[tuple[str, ...]]()
+    for number, place, line in indexed_lines(path, records.JudgmentLine, "a judgment", faults):
+        key = line.id, line.model or model, line.baseline or "", line.judge or judge
+        if key in keys:
+            faults.repeated.append(number)
+        keys.add(key)
         labels = tuple(None if game is None else label_of(game.score) for game in line.games)
         again = [game.repeats or () if game else () for game in line.games]
         repeats = tuple(tuple(one.score for one in of_game) for of_game in again)
@@ -216,13 +209,13 @@ def judgments_of(
         )
         if not entry.foreign or entries.get(entry.key, entry).foreign:
             entries[entry.key] = entry
-    return list(entries.values())
+    return Judgments(list(entries.values()), faults.words)
 
 
 _TAIL = 1 << 18  # bytes, more than a judgment has
 
 
-def models_of(path: Path, name: str, entries: FileCache[list[ListedJudgment]]) -> frozenset[str]:
+def models_of(path: Path, name: str, entries: FileCache[Judgments]) -> frozenset[str]:
     """Return the models of a file of judgments, the one in its name if it has no record."""
     try:
         with path.open("rb") as file:
@@ -236,21 +229,40 @@ def models_of(path: Path, name: str, entries: FileCache[list[ListedJudgment]]) -
             return frozenset([name])
     except (OSError, ValueError, RecursionError):
         pass  # the entries are those of the lines that can be read
-    return frozenset(entry.model for entry in entries[path]) or frozenset([name])
+    return frozenset(entry.model for entry in entries[path].entries) or frozenset([name])
 
 
-def styles_of(path: Path) -> AnswerStyles:
+class Styles(NamedTuple):
+    """Tokens and markdown counts of the answers of a file, and the reason why there are none."""
+
+    counts: AnswerStyles
+    fault: str = ""
+
+
+def styles_of(path: Path) -> Styles:
     """Return tokens and markdown counts of the answers of a file by question id."""
     try:
-        return read_styles(path)
+        return Styles(read_styles(path))
     except InputError as error:
         warn(str(error))
-        return NO_STYLES
+        return Styles(NO_STYLES, f"{error}.")
 
 
-def answer_places(path: Path) -> dict[str, Place]:
-    """Return the places of the answers of a file by question id."""
-    return {line.id: place for place, line in indexed_lines(path, records.IdLine, "an answer")}
+class Answers(NamedTuple):
+    """The places of the answers of a file by question id, and sentences on other lines."""
+
+    places: Mapping[str, Place]
+    fault: str = ""
+
+
+def answers_of(path: Path) -> Answers:
+    """Return the answers that can be read. Of several with one id the last counts."""
+    places, faults = dict[str, Place](), Faults(path)
+    for number, place, line in indexed_lines(path, records.IdLine, "an answer", faults):
+        if line.id in places:
+            faults.repeated.append(number)
+        places[line.id] = place
+    return Answers(places, faults.words)
 
 
 # Search
@@ -299,7 +311,7 @@ class Texts:
 def answer_texts(path: Path) -> Texts:
     """Return the answers of a file by question id."""
     lines = indexed_lines(path, records.AnswerLine, "an answer")
-    return Texts((line.id, "\n".join(line.answer().choices[0])) for _, line in lines)
+    return Texts((line.id, "\n".join(line.answer().choices[0])) for _, _, line in lines)
 
 
 class _Explained(msgspec.Struct):
@@ -322,4 +334,4 @@ class _ExplainedLine(records.IdLine):
 def judgment_texts(path: Path) -> Texts:
     """Return the words of the judge in a file, by the offset of the line."""
     lines = indexed_lines(path, _ExplainedLine, "a judgment")
-    return Texts((place.offset, line.text()) for place, line in lines)
+    return Texts((place.offset, line.text()) for _, place, line in lines)

@@ -10,7 +10,8 @@ from arena.bench.answer_style import Style
 from arena.bench.formats import answer_in_v01
 from arena.bench.labels import Label, label_of, outcome, worth
 from arena.bench.records import AnswerLine, JudgmentLine, Question
-from arena.browser.index import ListedJudgment, read_line
+from arena.browser.files.lines import read_line
+from arena.browser.index import ListedJudgment
 from arena.browser.library import Library
 
 
@@ -75,7 +76,7 @@ class Game:
 @dataclass(frozen=True)
 class Side:
     """A model's answer, turn by turn. `missing` is the reason if there is none, and `fault` if its
-    record cannot be read.
+    record cannot be read. `file_fault`: on all lines of the file that do not count.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Side:
     style: Style
     missing: str = ""
     fault: str = ""
+    file_fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -143,17 +145,17 @@ def games_of(entry: ListedJudgment) -> tuple[Game, ...]:
 
 def side_of(library: Library, model: str, question: str) -> Side:
     """Return the answer of a model to a question."""
-    path = library.answer_file(model)
-    place = library.places[path].get(question)
+    path, file_fault = library.answer_file(model), library.answer_fault(model)
+    place = library.answers[path].places.get(question)
     if path is None or place is None:
         reason = f"{model} has no answers ({path or 'its file'} does not exist)."
         if path and path.exists():
             reason = f"{model} has no answer to this question ({path})."
-        return Side(model, (), (), {}, reason)
+        return Side(model, (), (), {}, reason, file_fault=file_fault)
     try:
         record = answer_in_v01(read_line(path, place, AnswerLine, "an answer"))
     except InputError as error:
-        return Side(model, (), (), {}, str(error), str(error))
+        return Side(model, (), (), {}, str(error), str(error), file_fault)
     # Of several choices the first verdict is on the one of index 0, wherever it stands.
     choices = [choice for choice in record.get("choices") or [] if isinstance(choice, dict)]
     first = [choice for choice in choices if choice.get("index", 0) in (0, None)] or choices
@@ -162,5 +164,5 @@ def side_of(library: Library, model: str, question: str) -> Side:
     texts, reasoning = (
         tuple(str(turn.get(key) or "") for turn in turns) for key in ("content", "reasoning")
     )
-    style = library.styles[path].get(question, {})
-    return Side(model, texts, reasoning, style)
+    style = library.styles[path].counts.get(question, {})
+    return Side(model, texts, reasoning, style, file_fault=file_fault)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import NamedTuple, TypeVar, cast
+from typing import NamedTuple, cast
 
 from arena.base.errors import InputError
 from arena.bench.answer_style import NO_STYLES
@@ -28,10 +28,20 @@ from arena.bench.labels import (
     overall,
     tendency,
 )
-from arena.bench.paths import Bench, judge_names, model_names
+from arena.bench.paths import Bench
 from arena.bench.records import BaselineRule, Question
 from arena.browser import index
-from arena.browser.index import FileCache, ListedJudgment, Place, Questions, Texts
+from arena.browser.index import (
+    Answers,
+    FileCache,
+    Function,
+    Judgments,
+    ListedJudgment,
+    Questions,
+    Styles,
+    Texts,
+    once_a_view,
+)
 
 JUDGES_DISAGREE = "judges disagree"
 SHOWN = (*OUTCOMES.values(), NO_VERDICT, GAMES_DISAGREE, JUDGES_DISAGREE)
@@ -108,9 +118,6 @@ def difference(tokens: float, others: float) -> float | None:
     return None if math.isinf(tokens + others) else tokens - others
 
 
-Function = TypeVar("Function", bound=Callable[..., object])
-
-
 def until_changed(function: Function) -> Function:
     """Let a function remember its last results until questions or judgments change."""
     recent = functools.lru_cache(RECENT)(lambda stamp, *arguments: function(*arguments))
@@ -137,18 +144,18 @@ class Library:
     ) -> None:
         self.bench, self.config, self.assumed = bench, config, assumed
         self.rule = rule or BaselineRule({}, None)
-        self.places = FileCache(index.answer_places, dict[str, Place]())
+        self.answers = FileCache(index.answers_of, Answers({}))
         self._names: dict[Path, tuple[str, str]] = {}  # the judge and the model of files
         self._entries = FileCache(
             lambda path: index.judgments_of(path, *self._names[path], self.rule, self.questions),
-            list[ListedJudgment](),
+            Judgments(()),
             beside=bench.questions,
         )
         self._models = FileCache(
             lambda path: index.models_of(path, self._names[path][1], self._entries),
             frozenset[str](),
         )
-        self.styles = FileCache(index.styles_of, NO_STYLES)
+        self.styles = FileCache(index.styles_of, Styles(NO_STYLES))
         self._answer_texts = FileCache(index.answer_texts, Texts(()))
         self._judgment_texts = FileCache(index.judgment_texts, Texts(()))
         self._questions = FileCache(index.questions_of, Questions({}))
@@ -167,7 +174,7 @@ class Library:
 
     def judges(self) -> list[str]:
         """Return the judges that have judgments of this bench."""
-        return judge_names(self.bench)
+        return index.judges_of(self.bench)
 
     def models(self, judge: str) -> list[str]:
         """Return the models that a judge has judged, by the names in the records."""
@@ -186,14 +193,15 @@ class Library:
         unknown = numbers.pop("", 0)
         # If the baseline of some is not known, it may be any model with answers.
         names = sorted(numbers, key=lambda name: (-numbers[name], name))
-        return list(dict.fromkeys([*names, *(model_names(self.bench.answers) if unknown else ())]))
+        names += index.models_in(self.bench.answers) if unknown else ()
+        return list(dict.fromkeys(names))
 
     # Judgments
 
     def judgments(self, judge: str, model: str = "") -> Iterator[ListedJudgment]:
         """Yield the judgments of a judge, of one model or of all."""
         for path in self._files(judge, model):
-            for entry in self._entries[path]:
+            for entry in self._entries[path].entries:
                 if model in ("", entry.model):
                     yield entry
 
@@ -210,12 +218,13 @@ class Library:
             of[entry.question].append(entry)
         return of
 
+    @once_a_view
     def _files(self, judge: str, model: str = "") -> list[Path]:
         """Return the files of a judge, those with a model or all."""
         if not judge:
             return []
         folder = self.bench.judgments(judge)
-        files = {folder / f"{name}.jsonl": (judge, name) for name in model_names(folder)}
+        files = {folder / f"{name}.jsonl": (judge, name) for name in index.models_in(folder)}
         self._names.update(files)
         return [path for path in files if not model or model in self._models[path]]
 
@@ -228,8 +237,19 @@ class Library:
         except InputError:
             return None
 
+    def answer_fault(self, model: str) -> str:
+        """Return sentences on the lines of a model's answers that do not count, "" without any."""
+        path = self.answer_file(model)
+        return self.answers[path].fault or self.styles[path].fault
+
+    def judgment_faults(self, judge: str, model: str = "") -> list[str]:
+        """Return sentences on the lines that do not count, for each such file of a judge."""
+        faults = (self._entries[path].fault for path in self._files(judge, model))
+        return list(filter(None, faults))
+
     # Filters
 
+    @once_a_view
     def stamp(self) -> Hashable:
         """Return a value that changes with the files of questions and judgments."""
         files = [path for judge in self.judges() for path in self._files(judge)]
@@ -297,7 +317,7 @@ class Library:
         """Return the function from a judgment to the tokens of the model's and of the baseline's
         answer, infinite if they are not known.
         """
-        styles = functools.cache(lambda model: self.styles[self.answer_file(model)])
+        styles = functools.cache(lambda model: self.styles[self.answer_file(model)].counts)
 
         def of(entry: ListedJudgment) -> tuple[float, float]:
             model, baseline = (

@@ -21,6 +21,7 @@ from arena.browser.defaults import Benches, Chosen
 from arena.browser.html.controls import Query, choices_form, hidden, link, select, view_link
 from arena.browser.html.judgment_page import notice
 from arena.browser.html.markdown import plain
+from arena.browser.index import one_view
 from arena.browser.library import Library
 from arena.browser.output.downloads import FILES
 from arena.browser.screens.annotate import Annotation
@@ -115,11 +116,12 @@ def signed_in(request: Request) -> bool:
 
 
 def guarded(answer: Callable[[Request], Response]) -> Callable[[Request], Response]:
-    """Let a route answer those alone who may read the page."""
+    """Let a route answer those alone who may read the page, from one look at folders and files."""
 
     @functools.wraps(answer)
     def of_reader(request: Request) -> Response:
-        return answer(request) if signed_in(request) else Response(status_code=401)
+        with one_view():
+            return answer(request) if signed_in(request) else Response(status_code=401)
 
     return of_reader
 
@@ -136,7 +138,7 @@ def routes(benches: Benches, annotation: Annotation | None = None) -> list[Route
     def view(request: Request) -> Response:
         asked = query_of(request.url.query)
         chosen = benches.of(asked.get("bench", ""))
-        tabs = tabs_with(annotation if chosen is benches.first else None)
+        tabs = tabs_with(annotation)
         shown = view_of(chosen, asked, tabs)
         pages = {"tabs": tab_links(shown.query, tabs), **shown.parts}
         parts = {part: without_folder(page, chosen.library) for part, page in pages.items()}
@@ -162,7 +164,7 @@ def routes(benches: Benches, annotation: Annotation | None = None) -> list[Route
         return Response(sheet, media_type="text/css")
 
     files = [Route(path, save) for path in FILES]
-    votes = vote_routes(benches.first.library, annotation) if annotation else []
+    votes = vote_routes(benches, annotation) if annotation else []
     return [Route("/view", view), Route("/page.css", style), *files, *votes]
 
 
@@ -191,7 +193,7 @@ async def fields_of(request: Request) -> dict[str, str] | None:
     return None
 
 
-def vote_routes(library: Library, annotation: Annotation) -> list[Route]:
+def vote_routes(benches: Benches, annotation: Annotation) -> list[Route]:
     """Return the routes that write: a vote, and its end. Each answers with the next view."""
 
     async def write(request: Request) -> Response:
@@ -199,6 +201,7 @@ def vote_routes(library: Library, annotation: Annotation) -> list[Route]:
             return refused
         if (fields := await fields_of(request)) is None:
             return Response(status_code=400)
+        library = benches.of(fields.get("bench", "")).library
         change = annotation.vote if request.scope["path"] == "/vote" else annotation.undo
         try:
             query = await run_in_threadpool(change, library, fields)

@@ -47,11 +47,8 @@ def boards(
     Raises InputError with the reason if there is no board.
     """
     categories = (filters.category,) if filters.category else ()
-    whole = _options(library, filters.judge, filters.baseline)
-    if anchor:
-        whole = anchored(whole, None if anchor == MEAN else anchor)
     options = replace(
-        whole,
+        _options(library, filters.judge, filters.baseline, anchor),
         categories=categories,
         control=tuple(sorted(control)),
         resample=cast("Resample | None", resample or None),
@@ -68,11 +65,13 @@ def boards(
 
 
 @until_changed
-def cluster_table(library: Library, judge: str, baseline: str, by: str) -> ClusterTable:
-    """Return the scores of show_result.py --by cluster, or by category. Raises InputError with the
-    reason if there are none.
+def cluster_table(
+    library: Library, judge: str, baseline: str, by: str, anchor: str = ""
+) -> ClusterTable:
+    """Return the scores of show_result.py --by cluster, or by category. `anchor`: as in `boards`.
+    Raises InputError with the reason if there are none.
     """
-    options = _options(library, judge, baseline)
+    options = _options(library, judge, baseline, anchor)
     # A config may ask for the published statistics, which grades have not.
     compared = any(entry.pairwise for entry in library.judgments(judge))
     options = replace(options, as_published=options.as_published and compared)
@@ -108,8 +107,13 @@ def board_baselines(library: Library, judge: str) -> tuple[str, ...]:
     return Plan(whole, [], options.config, options.usual_baselines).baselines(categories)
 
 
-def _options(library: Library, judge: str, baseline: str) -> BoardOptions:
-    """Return the options of `show_result.py --mixed leave-out`."""
+def _options(library: Library, judge: str, baseline: str, anchor: str = "") -> BoardOptions:
+    """Return the options of `show_result.py --mixed leave-out`, and of its --anchor if there is
+    one.
+    """
+    if anchor:
+        whole = _options(library, judge, baseline)
+        return anchored(whole, None if anchor == MEAN else anchor)
     # A reader chooses the judge in the page, so other judgments in its files are no error here.
     config = library.config
     published = bool(config and config.as_published and config.bench_name == library.bench.name)

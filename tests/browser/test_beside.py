@@ -13,6 +13,7 @@ from conftest import Workspace
 from arena.bench.paths import Bench
 from arena.browser.html.controls import Query
 from arena.browser.library import Library
+from arena.browser.output.downloads import FILES
 from arena.browser.screens.judgments import JudgmentsScreen, open_link
 
 MODELS = ("m", "n", "o", "base", "other")
@@ -177,3 +178,26 @@ def test_a_first_view_waits_for_no_other_model(
     assert strip(after) == ["+n", "±m", "−o"]
     assert after.query == shown.query
     assert strip(opened(library)) == ["+n", "±m", "−o"]
+
+
+def test_a_saved_battle_has_the_second_model_too(bench: Workspace, library: Library) -> None:
+    (bench.data / "model_answer" / "n.jsonl").unlink()
+    query = {"judge": "j", "question": "q1", "of": "m", "against": "base", "beside": "n"}
+    saved = FILES["/battle.html"](library, query)
+    assert '"test-v1-m-n-q1.html"' in saved.headers["content-disposition"]
+    page = bytes(saved.body).decode()
+    assert "m and n against base" in page
+    _, *pairs = page.split('<h3 class="of">')
+    assert [re.findall("<code.*?>(.*?)</code>", pair) for pair in pairs] == [
+        ["A&gt;B", "A&gt;B"],
+        ["B&gt;A", "A&gt;&gt;B"],
+    ]
+    assert "Directly: n against m: game 1" in page
+    names = re.findall(r'<span class="name" title="(\w+)">', page)
+    assert names == ["base", "m", "n"]
+    assert "There is no answer of n to this question." in page and str(bench.root) not in page
+    assert "<a href" not in page.partition('class="judgment"')[2]
+    for other in ("nobody", "m", "other"):  # which have no judgment to stand beside it
+        alone = FILES["/battle.html"](library, query | {"beside": other})
+        assert '"test-v1-m-q1.html"' in alone.headers["content-disposition"]
+        assert b"m against base" in alone.body and b'class="of"' not in alone.body

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 from boards import named, show
-from browser_site import several_baselines
+from browser_site import all_pairs, several_baselines
 from clusters import questions
 from conftest import Workspace
 from judgments import add_judgments, graded, random_judgments
 
 from arena.bench.config import read_judge_config
 from arena.bench.paths import Bench
+from arena.browser.html.controls import link
 from arena.browser.library import Library
 from arena.browser.screens.clusters import ClusterChoice, ClusterScreen, cluster_screen
 
@@ -82,6 +83,31 @@ def test_baselines_of_categories_are_no_rated_models(bench: Workspace) -> None:
         assert rows(alone)[category] == rows(screen)[category]
 
 
+@pytest.mark.parametrize("anchor", ["", "c"])
+def test_of_a_round_robin_all_pairs_count_as_on_its_board(bench: Workspace, anchor: str) -> None:
+    library = all_pairs(bench)
+    bench.write_judge_config("j", "a")
+    flags = ["-j", "j", "--anchor", *filter(None, [anchor]), "--mixed", "leave-out"]
+    expected = csv_rows(bench, *flags, "--by", "category")
+    others = {row["model"] for row in expected} - {anchor}
+    assert others == set("abcd") - {anchor}
+    for model in others:
+        screen = cluster_screen(library, ClusterChoice("j", anchor=anchor, model=model))
+        assert screen.choice.anchor == (anchor or "mean") and screen.usual_baseline == "any"
+        assert set(screen.offers["model"]) == others
+        assert f'value="{anchor or "mean"}" selected' in screen.view().parts["filters"]
+        shown = {name: [score, number] for name, (score, _, number, _) in rows(screen).items()}
+        assert shown == {
+            row["category"]: [f"{float(row['score']):.1f}", "6"]
+            for row in expected
+            if row["model"] == model
+        }
+    alone = cluster_screen(library, ClusterChoice("j", anchor="c", baseline="a", model="b"))
+    assert "anchor" not in alone.query and 'name="anchor"' not in alone.view().parts["filters"]
+    unknown = cluster_screen(library, ClusterChoice("j", anchor="nobody"))
+    assert "There is no board with 50 for nobody." in unknown.table_html
+
+
 def test_orders(clustered: Workspace, library: Library) -> None:
     first = ClusterChoice("judge", model="m1", beside="m3")
     screen = cluster_screen(library, first)
@@ -107,21 +133,34 @@ def test_orders(clustered: Workspace, library: Library) -> None:
     assert list(rows(alone)) == weakest
 
 
-def test_few_questions_are_hidden_on_demand_and_no_score_is_last(
+def test_few_questions_are_hidden_unless_all_clusters_have_few(
     clustered: Workspace, library: Library
 ) -> None:
     add_judgments(clustered, "m4", random_judgments(5, 8))  # one of the second cluster
-    choice = ClusterChoice("judge", model="m4")
-    assert rows(cluster_screen(library, choice))["writing"][:3] == ["n/a", "", "1 of 5"]
+    usual = cluster_screen(library, ClusterChoice("judge", model="m4"))
+    assert list(rows(usual)) == ["coding"]
+    assert "Not shown: 2 of 3 clusters, with fewer than 5 questions judged." in usual.table_html
+    assert ">5 (usual)<" in usual.view().parts["filters"]
+    choice = replace(usual.choice, least="any")
+    shown = cluster_screen(library, choice)
+    assert rows(shown)["writing"][:3] == ["n/a", "", "1 of 5"] and "chance" not in shown.table_html
+    assert ">any<" in shown.view().parts["filters"] and "least=any" in link(shown.query)
     for order in ("", "-score"):
         assert list(rows(cluster_screen(library, replace(choice, sort=order))))[-1] == "writing"
     assert list(rows(cluster_screen(library, replace(choice, least="2")))) == ["coding"]
+    assert cluster_screen(library, replace(choice, least="5")).choice == usual.choice
     none = cluster_screen(library, replace(choice, least="50"))
     assert not rows(none) and "No cluster has so many questions." in none.table_html
+    add_judgments(clustered, "m5", random_judgments(6, 4))
+    few = cluster_screen(library, ClusterChoice("judge", model="m5"))
+    assert list(rows(few)) == ["coding"] and ">any<" in few.view().parts["filters"]
+    assert "None of the clusters has 5 questions judged" in few.table_html
 
 
 def test_a_name_that_is_not_there_is_passed_over_with_a_notice(library: Library) -> None:
-    shown = cluster_screen(library, ClusterChoice("judge", "topic", "", "x", "<b>", "7"))
+    shown = cluster_screen(
+        library, ClusterChoice("judge", "topic", model="x", beside="<b>", least="7")
+    )
     assert shown.choice == ClusterChoice("judge", "cluster", model=shown.offers["model"][0])
     assert "base" not in shown.offers["model"]
     for name in ("x", "&lt;b&gt;"):

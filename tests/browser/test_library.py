@@ -223,6 +223,9 @@ class TestFiles:
         warned = capsys.readouterr().err
         assert "m.jsonl:3: not a judgment" in warned
         assert warned.count("\n") == 1
+        (fault,) = library.judgment_faults("j")
+        assert "m.jsonl:3: not a judgment" in fault and "more" not in fault
+        assert "m.jsonl:5: an incomplete last line" in fault
         for entry in library.select(Filters(judge="j")):
             assert judgment_view(library, entry).games[0].explanation == "says A=B"
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+from collections import Counter
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,10 @@ from conftest import Workspace
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from arena.browser.annotate.votes import Votes
 from arena.browser.defaults import Benches, choose
 from arena.browser.routes import query_of, routes
+from arena.browser.screens.annotate import Annotation
 
 
 @pytest.fixture
@@ -72,12 +76,60 @@ def test_a_bench_that_is_not_there_is_the_first_one(client: TestClient, name: st
     assert view(client, f"?bench={name}") == view(client, "?")
 
 
+def test_labels_are_for_the_first_bench_alone(bench: Workspace, folder: Path) -> None:
+    benches = Benches(choose(folder, bench.name, None, None, None))
+    votes = Votes(benches.first.library.bench, "anna")
+    app = Starlette(routes=routes(benches, Annotation(votes)))
+    app.auth = None  # type: ignore[attr-defined]
+    client = TestClient(app)
+    form = view(client, "?tab=annotate")["parts"]["shown"]
+    token = re.findall('name="pair" value="([0-9a-f]{16})"', form)[0]
+    other = view(client, "?tab=annotate&bench=bench-de")
+    assert other["query"] == "?bench=bench-de&tab=annotate"
+    words = f"Labels of human-anna are for the bench {bench.name} alone."
+    assert words in other["parts"]["shown"] and words in other["said"]
+    assert "data-post" not in str(other["parts"])
+    headers = {"origin": "http://testserver", "content-type": "application/json"}
+    vote = {"pair": token, "label": "A>B"}
+
+    def post(path: str, bench_name: str) -> tuple[int, str]:
+        reply = client.post(path, json=vote | {"bench": bench_name}, headers=headers)
+        return reply.status_code, reply.text
+
+    # The bench has the same questions and models, so the pair is one of its own.
+    assert post("/vote", "bench-de") == (409, f"{words} Choose it above to label its pairs.")
+    assert not list(folder.rglob("human-anna/*.jsonl"))
+    assert post("/vote", "")[0] == 200
+    (written,) = folder.rglob("human-anna/*.jsonl")
+    assert written.is_relative_to(bench.data)
+    assert post("/undo", "bench-de")[0] == 409 and written.exists()
+    assert post("/undo", "")[0] == 200 and not written.exists()
+    votes.close()
+
+
 def test_without_a_query_the_first_model_is_open(client: TestClient) -> None:
     assert query_of(view(client, "")["query"]) == {
         **{"tab": "judgments", "judge": "j", "model": "m"},
         **{"question": "q1", "of": "m", "against": "base"},
     }
     assert "__theme" not in view(client, "?__theme=dark")["query"]
+
+
+def test_a_view_reads_each_folder_once_and_the_next_one_sees_what_has_changed(
+    client: TestClient, bench: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walk, walked = os.walk, Counter[str]()
+    monkeypatch.setattr(os, "walk", lambda top: walked.update([Path(top).name]) or walk(top))
+    before = view(client, "?model=m")
+    walked.clear()
+    assert view(client, "?model=m") == before
+    assert walked.pop("model_judgment") == 4  # one for each of three benches, one for the judges
+    assert walked == {"j": 1}
+    add_judgments(bench, [judgment("q3", "A>B", "B>A", model="n")])
+    add_judgments(bench, [judgment("q3", "A>B", "B>A")], "new")
+    after = view(client, "?model=m")["parts"]["filters"]
+    for option in ('<option value="n">', '<option value="new">'):
+        assert option in after and option not in before["parts"]["filters"]
 
 
 def test_values_of_one_name_are_joined() -> None:

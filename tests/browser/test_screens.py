@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 import shutil
 import urllib.parse
@@ -117,6 +118,44 @@ class TestBattles:
         assert ("Game 2 was not played" in said) == (not second)
         assert ("no verdict" in said) == bool(second)
         assert "game 1: loss, game 2: no verdict" in shown.list_html
+
+    def test_lines_that_do_not_count_are_told_beside_the_list_and_the_answer(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        """Of the judge's files above the list, of an answer's file beside it."""
+        judgments = bench.data / "model_judgment/j"
+        lines = (judgments / "m.jsonl").read_bytes().splitlines()
+        lines = [*lines, b"[]", b"{bad", b"[]", lines[0], b'{"torn']
+        bench.write(judgments / "m.jsonl", b"\n".join(lines))
+        answers = (bench.data / "model_answer/n.jsonl").read_bytes()
+        bench.write(bench.data / "model_answer/n.jsonl", answers + b'{"question_id": 1.5}\n')
+        wrong = {"question_id": "q9", "conv_metadata": {"token_len": "many"}, "choices": []}
+        known = (bench.data / "model_answer/base.jsonl").read_bytes()
+        bench.write(bench.data / "model_answer/base.jsonl", known + json.dumps(wrong).encode())
+        shown = judgments_screen(library, Filters(judge="j", model="m"))
+        (told,) = re.findall('<p class="notice">(.*?)</p>', shown.list_html)
+        words = [text.rpartition("/")[2] for text in re.split(r"(?<=\.) (?=/)", told)]
+        assert words == [
+            "m.jsonl:5: not a judgment: Expected `object`, got `array` (and 2 more).",
+            "m.jsonl:4: a repeated id (and 1 more). The last record of each id counts.",
+            "m.jsonl:9: an incomplete last line (a run is still writing it, or was stopped while "
+            "writing).",
+        ]
+        (told,) = re.findall('<p class="notice">(.*?)</p>', shown.judgment_html)
+        assert "base.jsonl:4: not an answer: Expected `float | null`" in told
+        shown = judgments_screen(library, Filters(judge="j", model="n"))
+        assert 'class="notice"' not in shown.list_html
+        of_base, of_n = re.findall('<p class="notice">(.*?)</p>', shown.judgment_html)
+        assert "base.jsonl:4" in of_base and "n.jsonl:4: not an answer" in of_n
+
+    def test_of_many_files_with_such_lines_the_first_are_told(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        for name in "abcdef":
+            bench.write(bench.data / f"model_judgment/k/{name}.jsonl", b"[]\n")
+        told = text_of(judgments_screen(library, Filters(judge="k")).list_html)
+        assert told.count("not a judgment") == 3
+        assert "3 more files of k have such lines." in told
 
     def test_a_vote_has_one_game(self, bench: Workspace, library: Library) -> None:
         vote = judgment("q1", None, "A>B")
@@ -454,6 +493,9 @@ class TestBoard:
             assert re.findall(r'value="(\w+)" selected', field) == [shown]
             assert " 72 judgments" in text_of(view.parts["shown"])
             assert ("no board with 50 for nobody" in view.parts["shown"]) == (asked == "nobody")
+            by_choice = f'title="{shown} scores 50 by choice: open the battles of {shown}"'
+            assert (by_choice in view.parts["shown"]) == (shown != "mean")
+            assert "is the baseline" not in view.parts["shown"]
         view = board_tab(pairs, {"judge": "j", "anchor": "c", "baseline": "a"})
         assert view.query == {"tab": "leaderboard", "judge": "j", "baseline": "a"}
         assert 'name="anchor"' not in view.parts["filters"]
@@ -467,10 +509,11 @@ class TestBoard:
 
     def test_a_row_of_all_pairs_opens_judgments_of_its_model(self, bench: Workspace) -> None:
         pairs = all_pairs(bench)
-        page = board_screen(pairs, BoardChoice(judge="j")).table_html
-        opened = [
-            open_link(pairs, query_in(row)) for row in re.findall(r"<tr class=.model.*", page)
-        ]
+        page = board_screen(pairs, BoardChoice(judge="j", anchor="c")).table_html
+        rows = re.findall(r"<tr class=.model.*?</tr>", page)
+        (chosen,) = (row for row in rows if "50 by choice" in row)
+        assert re.search(r'<td class="games">.*<span', chosen)
+        opened = [open_link(pairs, query_in(row)) for row in rows]
         of = {
             shown.filters.model or f"against {shown.filters.baseline}": shown.total
             for shown in opened

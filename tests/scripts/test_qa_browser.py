@@ -299,6 +299,21 @@ class TestProcess:
             done = run_main("qa_browser.py", "--host", "::1", "--port", port, check=2)
         assert f"cannot serve at ::1, port {port}: Address already in use" in done.err
 
+    def test_a_fault_of_a_file_that_grows_is_told_once(self, host: Host, demo: Workspace) -> None:
+        path = demo.root / "data/demo-v0.1/model_judgment/smollm2-judge/smollm2-hot.jsonl"
+        first, *others = path.read_bytes().splitlines(keepends=True)
+        url = host.servers.serve(demo)
+        path.write_bytes(b"{bad}\n" + first)
+        for line in (*others[:2], b"[]\n"):
+            assert get(f"{url}view?model=smollm2-hot")[0] == 200
+            with path.open("ab") as file:
+                file.write(line)
+        assert get(f"{url}view?model=smollm2-hot")[0] == 200
+        told = [host.servers.line()]
+        while "smollm2-hot.jsonl:5: not a judgment" not in told[-1]:
+            told.append(host.servers.line())
+        assert sum("smollm2-hot.jsonl:1: not a judgment" in line for line in told) == 1
+
     def test_nothing_but_the_page_is_asked_for_and_no_share_says_so(self, host: Host) -> None:
         assert get(host.serve())[0] == 200
         assert host.ear.heard == []

@@ -8,7 +8,7 @@ from html import escape
 from arena.browser.html.markdown import clean
 from arena.leaderboard.board import Board
 from arena.leaderboard.clusters import ClusterTable
-from arena.leaderboard.output.caption import interval_method
+from arena.leaderboard.output.caption import interval_method, opponent
 from arena.leaderboard.output.clusters.cluster_page import Links, cluster_rows
 from arena.leaderboard.output.clusters.cluster_report import note_lines
 from arena.leaderboard.output.html import BoardLinks, board_table
@@ -24,7 +24,7 @@ def board_html(
 ) -> str:
     """Return a board as a table whose rows open their models, with the lines below it."""
     name = f"<h3>{escape(board.name or 'no category')}</h3>" if headed else ""
-    score = board.format.axis(board.baseline)
+    score = board.format.axis(opponent(board))
     about = f"{score[0].upper()}{score[1:]}, with its {board.estimator.level:.0%} interval as "
     about += "distances from it. "
     if board.estimator.features:

@@ -124,8 +124,9 @@ def pair_words(entry: ListedJudgment) -> str:
 
 def direct_words(entry: ListedJudgment, look: Look) -> str:
     """Return the verdicts of two models against each other, with a link to their judgment."""
-    address = plain(look.address(entry, look.game))
-    return f'<a href="{address}">{pair_words(entry)}</a>: {chips(entry)} (for {plain(entry.model)})'
+    address, words = plain(look.address(entry, look.game)), pair_words(entry)
+    words = f'<a href="{address}">{words}</a>' if address else words
+    return f"{words}: {chips(entry)} (for {plain(entry.model)})"
 
 
 def prompt_parts(view: JudgmentView, show: Show) -> Iterator[str]:
@@ -298,6 +299,7 @@ def _side(
     )
     counts = counts or ("" if side.missing else "tokens and markdown not counted")
     yield f'<section class="side"><h3 class="{role}">{head}</h3><p class="counts">{counts}</p>'
+    yield notice(side.file_fault if side.file_fault.rstrip(".") != side.fault else "")
     yield from answer_parts(side, show)
     yield "</section>"
 

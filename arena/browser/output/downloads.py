@@ -14,6 +14,7 @@ from arena.browser.index import ListedJudgment
 from arena.browser.library import Library
 from arena.browser.output.battle import battle_page
 from arena.browser.output.listing import chunks, csv_lines, file_name, json_lines
+from arena.browser.screens.beside import beside
 from arena.browser.screens.judgments import key_of, listed, position_of
 
 NO_BATTLE = "There is no such battle."
@@ -51,10 +52,12 @@ def save_battle(library: Library, query: Query) -> Response:
         if lost or not entries:
             raise InputError(NO_BATTLE)
         entry = entries[position]
-        page = battle_page(library, entry)
+        second, direct = beside(library, entry, query.get("beside", ""))
+        page = battle_page(library, entry, second, direct)
     except InputError:
         return Response(NO_BATTLE, 404, media_type="text/plain")
-    name = file_name((library.bench.name, entry.model, entry.question), ".html")
+    models = (entry.model, second.model) if second else (entry.model,)
+    name = file_name((library.bench.name, *models, entry.question), ".html")
     return Response(page, headers=attached(name), media_type="text/html")
 
 

@@ -86,8 +86,18 @@ class Annotation:
             f"Pair {position + 1:,} of {total:,}.",
         )
 
+    def check_bench(self, library: Library) -> None:
+        """Raise InputError for another bench than that of the votes."""
+        bench = self.votes.bench
+        if library.bench != bench:
+            labels = f"Labels of {self.votes.person} are for the bench {bench.name} alone."
+            raise InputError(f"{labels} Choose it above to label its pairs.")
+
     def listed(self, library: Library, query: Query) -> Listed:
-        """Return the list that a query is about. Raises InputError if it cannot be read."""
+        """Return the list that a query is about. Raises InputError if it cannot be read, or if it
+        is one of another bench.
+        """
+        self.check_bench(library)
         judges = [name for name in library.judges() if name != self.votes.person]
         judge = query.get("judge", "")
         judge = judge if judge in judges else next(iter(judges), "")
@@ -100,8 +110,8 @@ class Annotation:
     def vote(self, library: Library, fields: Mapping[str, str]) -> Query:
         """Write the vote of a form, and return the view of the next pair.
 
-        Raises InputError for an unknown pair or label, a missing answer and a second vote, and
-        OutputError if it cannot be written.
+        Raises InputError for an unknown pair or label, a missing answer, a second vote and another
+        bench, and OutputError if it cannot be written.
         """
         listed = self.listed(library, dict(fields))
         tokens = [pair.token(self.votes.person) for pair in listed.pairs]
@@ -117,7 +127,10 @@ class Annotation:
         return listed.at(position if following is None else following)
 
     def undo(self, library: Library, fields: Mapping[str, str]) -> Query:
-        """Remove the last vote, and return the view of its pair. Raises InputError for none."""
+        """Remove the last vote, and return the view of its pair. Raises InputError for none, and in
+        another bench.
+        """
+        self.check_bench(library)
         pair = self.votes.undo()
         if pair is None:
             raise InputError("There is no vote to undo.")

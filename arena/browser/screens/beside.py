@@ -31,18 +31,34 @@ class Rivals:
     strip: str = ""
 
 
+def on_question(library: Library, entry: ListedJudgment) -> list[ListedJudgment]:
+    """Return the judgments of all models on the question of one, against the same baseline."""
+    judged = library.by_question(entry.judge)[entry.question]
+    alike = (other.against(entry.baseline) for other in judged)
+    kind = entry.pairwise, entry.baseline
+    return [other for other in alike if (other.pairwise, other.baseline) == kind]
+
+
+def beside(
+    library: Library, entry: ListedJudgment, name: str
+) -> tuple[ListedJudgment | None, list[ListedJudgment]]:
+    """Return the judgment of a second model on the same question, None without one, and those of
+    the two models against each other.
+    """
+    entries, pair = on_question(library, entry), {entry.model, name}
+    second = next((one for one in entries if one.model == name != entry.model), None)
+    judged = library.by_question(entry.judge)[entry.question]
+    return second, [one for one in judged if {one.model, one.baseline} == pair]
+
+
 def rivals(library: Library, entry: ListedJudgment, query: Query) -> Rivals:
     """Return the rivals of the judgment that the view of a query shows. If the reader would wait
     for them, there is only the place of their strip, which page.js fills.
     """
     if library.is_slow(entry.judge):
         return Rivals(names=[*filter(None, [query["beside"]])], strip=LATER)
-    judged = library.by_question(entry.judge)[entry.question]
-    alike = (other.against(entry.baseline) for other in judged)
-    kind = entry.pairwise, entry.baseline
-    entries = [other for other in alike if (other.pairwise, other.baseline) == kind]
-    name = query.get("beside", "")
-    second = next((one for one in entries if one.model == name != entry.model), None)
+    entries, name = on_question(library, entry), query.get("beside", "")
+    second, direct = beside(library, entry, name)
     against = entry.baseline and f" against {entry.baseline}"
     fault = f"There is no judgment of {name}{against} on this question."
 
@@ -55,6 +71,6 @@ def rivals(library: Library, entry: ListedJudgment, query: Query) -> Rivals:
         names=sorted({one.model for one in entries} - set(entry.key) | {name} - {""}),
         second=second,
         fault=fault if name and not second and name != entry.model else "",
-        direct=[one for one in judged if {one.model, one.baseline} == {entry.model, name}],
+        direct=direct,
         strip=question_strip(entries, entry.model, name, opens, lambda m: query | {"beside": m}),
     )

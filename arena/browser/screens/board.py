@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
 from arena.base.errors import InputError
@@ -86,8 +86,7 @@ class BoardScreen:
         baselines = "Baseline, which scores 50", offers["baseline"], chosen.baseline
         yield select("baseline", *baselines, nothing=usual, is_filter=False)
         if chosen.anchor:
-            names = [(MEAN, "the mean of the models"), *((name, name) for name in offers["anchor"])]
-            yield select("anchor", "All pairs, with 50 for", names, chosen.anchor)
+            yield anchor_field(offers["anchor"], chosen.anchor)
         resample = RESAMPLES.items(), chosen.resample
         yield select("resample", "Intervals", *resample, nothing="as usual")
         boxes = (
@@ -108,12 +107,8 @@ def board_screen(library: Library, choice: BoardChoice) -> BoardScreen:
     request = Filters(judge=choice.judge, category=choice.category, baseline=choice.baseline)
     filters, offers, notices = valid_filters(library, request)
     judge, names = filters.judge, filled(vars(filters))
-    # A model named as the mean is left out, since a link to it would be one to the mean.
-    offers["anchor"] = [name for name in round_robin(library, judge) if name != MEAN]
-    if choice.anchor not in ("", MEAN, *offers["anchor"]):
-        notices.append(f"There is no board with 50 for {choice.anchor}. This is another.")
-    anchor = choice.anchor if choice.anchor in offers["anchor"] else MEAN
-    anchor = anchor if offers["anchor"] and not filters.baseline else ""
+    offers["anchor"], anchor, fault = anchors(library, filters, choice.anchor)
+    notices.append(fault)
     choice = replace(choice, judge=judge, category=filters.category)
     choice = replace(choice, baseline=filters.baseline, anchor=anchor)
     links = BoardLinks(
@@ -139,13 +134,33 @@ def board_screen(library: Library, choice: BoardChoice) -> BoardScreen:
         choice=choice,
         offers=offers,
         pairwise=compares(library, judge),
-        usual_baseline="any" if offers["anchor"] else usual_baseline(library, judge),
+        usual_baseline=usual_baseline(library, judge),
         table_html="".join([notice(library.fault, *notices), *tables]),
     )
 
 
+def anchors(library: Library, filters: Filters, asked: str) -> tuple[list[str], str, str]:
+    """Return the models of a round robin, what scores 50 if all of its pairs are shown, and a
+    sentence if it is not what a link asked for. They are empty without one.
+    """
+    # A model named as the mean is left out, since a link to it would be one to the mean.
+    names = [name for name in round_robin(library, filters.judge) if name != MEAN]
+    is_known = asked in ("", MEAN, *names)
+    fault = "" if is_known else f"There is no board with 50 for {asked}. This is another."
+    anchor = asked if asked in names else MEAN
+    return names, anchor if names and not filters.baseline else "", fault
+
+
+def anchor_field(names: Sequence[str], chosen: str) -> str:
+    """Return the field of what scores 50."""
+    choices = [(MEAN, "the mean of the models"), *((name, name) for name in names)]
+    return select("anchor", "All pairs, with 50 for", choices, chosen)
+
+
 def usual_baseline(library: Library, judge: str) -> str:
     """Return the baseline of the boards if none is chosen, in words."""
+    if round_robin(library, judge):
+        return "any"
     baselines = library.baselines(judge)
     names = board_baselines(library, judge) if baselines else ()
     if len(names) != 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 from arena.base.errors import InputError
@@ -10,14 +10,16 @@ from arena.browser.html.board_page import clusters_html
 from arena.browser.html.controls import Query, choices_form, filled, link, select
 from arena.browser.html.judgment_page import notice
 from arena.browser.library import Filters, Library
-from arena.browser.screens.board import usual_baseline, without_flags
+from arena.browser.screens.board import anchor_field, anchors, usual_baseline, without_flags
 from arena.browser.screens.judgments import Offers, compares, valid_filters
 from arena.browser.screens.view import View
 from arena.browser.statistics import cluster_table
-from arena.leaderboard.clusters import ORDERS
+from arena.leaderboard.board import Board
+from arena.leaderboard.clusters import ORDERS, ClusterTable
 from arena.leaderboard.output.clusters.cluster_page import Links
+from arena.scoring.uncertainty.intervals import FEW
 
-KINDS = ("cluster", "category")
+KINDS = {"cluster": "clusters", "category": "categories"}
 # The label of each choice, and the choice that is none.
 CHOICES = {
     "judge": ("Judge", ""),
@@ -25,20 +27,24 @@ CHOICES = {
     "baseline": ("Baseline, which scores 50", ""),
     "model": ("Scores of", ""),
     "beside": ("Beside", "no other"),
-    "least": ("Questions, at least", "any"),
+    "least": ("Questions, at least", ""),
 }
-LEAST = ("2", "3", "5", "10", "20", "50")  # questions judged, to choose from
+ANY = "any"
+# Questions judged, to choose from.
+LEAST = {ANY: 1} | {str(number): number for number in (2, 3, FEW, 10, 20, 50)}
 
 
 @dataclass(frozen=True)
 class ClusterChoice:
-    """The choices of the tab, as in its link. `by`: cluster or category. `beside`: a second model.
-    `least`: the fewest questions judged, a number. `sort`: an order of ClusterTable.
+    """The choices of the tab, as in its link. `by`: cluster or category. `anchor`: MEAN or a model,
+    "" unless all pairs count. `beside`: a second model. `least`: the fewest questions judged, a
+    number. `sort`: an order of ClusterTable.
     """
 
     judge: str = ""
     by: str = ""
     baseline: str = ""
+    anchor: str = ""
     model: str = ""
     beside: str = ""
     least: str = ""
@@ -59,6 +65,7 @@ class ClusterScreen:
     pairwise: bool  # whether the judge compares answers
     usual_baseline: str
     table_html: str
+    usual_least: str = ANY
 
     @property
     def query(self) -> Query:
@@ -72,11 +79,15 @@ class ClusterScreen:
             names = self.offers[name]
             if name == "baseline":
                 nothing = self.usual_baseline
+            elif name == "least":
+                nothing = ANY if self.usual_least == ANY else f"{self.usual_least} (usual)"
             if (name != "by" or len(names) > 1) and (name != "baseline" or self.pairwise):
                 value = getattr(self.choice, name)
                 fields.append(
                     select(name, label, names, value, nothing=nothing, is_filter=name == "least")
                 )
+            if name == "baseline" and self.choice.anchor:
+                fields.append(anchor_field(self.offers["anchor"], self.choice.anchor))
         form = choices_form(fields, {"tab": "clusters", "sort": self.choice.sort})
         said = f"Clusters of {self.choice.model or 'no model'} by {self.choice.judge}."
         return View(self.query, {"filters": form, "shown": self.table_html}, said)
@@ -102,42 +113,65 @@ def clusters_tab(library: Library, query: Query) -> View:
     return cluster_screen(library, ClusterChoice.of(query)).view()
 
 
+def judged(boards: Iterable[Board], models: Sequence[str], least: int) -> list[Board]:
+    """Return the clusters in which each model was judged on enough questions."""
+    return [
+        board
+        for board in boards
+        if all(board.counts.judged.get(name, 0) >= least for name in models)
+    ]
+
+
+def about_few(table: ClusterTable, shown: int, least: int, *, enough: bool) -> str:
+    """Return a sentence on clusters with few questions: those that are not shown, or that none has
+    enough for an interval. "" without such clusters.
+    """
+    total, kinds = len(table.boards), KINDS[table.by]
+    if not enough and shown:
+        return f"None of the {kinds} has {FEW} questions judged, so their order is mostly chance."
+    if least == 1 or shown in (0, total):
+        return ""
+    few = f"with fewer than {least} questions judged"
+    return f"Not shown: {total - shown} of {total} {kinds}, {few}."
+
+
 def cluster_screen(library: Library, choice: ClusterChoice) -> ClusterScreen:
     """Return the scores of models by cluster, or the reason why there are none."""
     request = Filters(judge=choice.judge, baseline=choice.baseline)
     filters, offers, notices = valid_filters(library, request)
     judge, baseline = filters.judge, filters.baseline
-    kinds = {name: any(getattr(q, name) for q in library.questions.values()) for name in KINDS}
-    offers["by"] = [name for name, is_there in kinds.items() if is_there]
-    by = choice.by if choice.by in offers["by"] else next(iter(offers["by"]), KINDS[0])
-    choice = replace(choice, judge=judge, baseline=baseline, by=by)
+    questions = library.questions.values()
+    offers["by"] = [name for name in KINDS if any(getattr(q, name) for q in questions)]
+    by = choice.by if choice.by in offers["by"] else next(iter(offers["by"]), next(iter(KINDS)))
+    offers["anchor"], anchor, fault = anchors(library, filters, choice.anchor)
+    choice = replace(choice, judge=judge, baseline=baseline, anchor=anchor, by=by)
     offers |= {"model": [], "beside": [], "least": list(LEAST)}
     about = compares(library, judge), usual_baseline(library, judge)
     try:
         if not judge:
             raise InputError(f"{library.bench.folder} has no judgments yet")
-        table = cluster_table(library, judge, baseline, by)
+        table = cluster_table(library, judge, baseline, by, anchor)
     except InputError as error:
         shown = notice("There are no scores by cluster.", *without_flags(str(error)))
         return ClusterScreen(choice, offers, *about, shown)
     models = table.rated
-    for name in (choice.model, choice.beside):
-        if name and name not in models:
-            notices.append(f"There is no model {name} here. This is shown without it.")
+    notices.append(fault)
+    missing = (name for name in (choice.model, choice.beside) if name and name not in models)
+    notices += (f"There is no model {name} here. This is shown without it." for name in missing)
     model = choice.model if choice.model in models else next(iter(models), "")
     beside = choice.beside if choice.beside in models and choice.beside != model else ""
     offers |= {"model": models, "beside": [name for name in models if name != model]}
-    least = choice.least if choice.least in LEAST else ""
+    names = [name for name in (model, beside) if name]
+    usual_least = str(FEW) if judged(table.boards, names, FEW) else ANY
+    offers["least"] = [number for number in LEAST if number != usual_least]
+    least = choice.least if choice.least in offers["least"] else ""
     sort = choice.sort if choice.sort.removeprefix("-") in ORDERS else ORDERS[0]
     sort = sort if beside or "beside" not in sort else ORDERS[0]
-    names = [name for name in (model, beside) if name]
-    boards = [
-        board
-        for board in table.ordered(sort, model, beside)
-        if all(board.counts.judged.get(name, 0) >= int(least or 1) for name in names)
-    ]
+    fewest = LEAST[least or usual_least]
+    boards = judged(table.ordered(sort, model, beside), names, fewest)
+    notices.append(about_few(table, len(boards), fewest, enough=usual_least != ANY))
     usual = "" if sort == ORDERS[0] else sort
-    choice = ClusterChoice(judge, by, baseline, model, beside, least, usual)
+    choice = ClusterChoice(judge, by, baseline, anchor, model, beside, least, usual)
     shown = notice(library.fault, *notices)
     shown += clusters_html(table, boards, names, links_of(choice, sort))
-    return ClusterScreen(choice, offers, *about, shown)
+    return ClusterScreen(choice, offers, *about, shown, usual_least)

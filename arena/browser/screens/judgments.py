@@ -32,6 +32,7 @@ from arena.browser.screens.view import View
 Key = tuple[str, str, str]  # question, model and baseline, "" for any
 # Where a reader is in a list, and how the judgment there is shown.
 PLACE = ("tab", "question", "of", "against", "game", "written", "beside", "first")
+FAULTS = 3  # files whose faults are told above the list
 Offers = dict[str, list[str]]  # the names to choose from, by the filter that they are for
 
 # The label of each filter, and the choice that is no filter.
@@ -197,9 +198,18 @@ def list_part(library: Library, filters: Filters, query: Query, rows: Rows) -> s
         lambda choice: start | toggled(filters, choice),
         turned(library, filters),
     )
+    above += file_faults(library, filters)
     if not rows.entries:
         return above
     return list_html(rows, library.questions, query, above + downloads(query))
+
+
+def file_faults(library: Library, filters: Filters) -> str:
+    """Return a notice on each file of the judge with lines that do not count, of many the first."""
+    faults = library.judgment_faults(filters.judge, filters.model)
+    more = len(faults) - FAULTS
+    others = f"{more} more files of {filters.judge} have such lines." if more > 0 else ""
+    return notice(*faults[:FAULTS], others)
 
 
 def downloads(query: Query) -> str:

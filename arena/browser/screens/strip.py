@@ -61,7 +61,13 @@ def turned(library: Library, filters: Filters) -> tuple[Query, int]:
     query = {"tab": "judgments", "judge": judge, "baseline": model}
     if not model or library.is_slow(judge):
         return query, 0
-    return query, sum(entry.baseline == model for entry in library.judgments(judge))
+    return query, baseline_numbers(library, judge)[model]
+
+
+@until_changed
+def baseline_numbers(library: Library, judge: str) -> Counter[str]:
+    """Return the number of a judge's judgments against each baseline."""
+    return Counter(entry.baseline for entry in library.judgments(judge))
 
 
 def overrepresented(library: Library, filters: Filters) -> list[tuple[str, int]]:

@@ -239,10 +239,14 @@ def _board_row(
     """Return the row of a model, which opens the model if it has an address."""
     name = shown = escape(row.model)
     attributes = ""
-    if links and row.model == board.baseline:
+    is_first = row.model == board.baseline
+    # What scores 50 by choice has battles as the others.
+    is_alone = is_first and board.selection.anchored == "baseline"
+    if links and is_alone:
         attributes = f' class="baseline" title="{name} is the baseline"'
     elif links:
-        attributes = f' class="model" title="open the battles of {name}"'
+        kind, chosen = (" baseline", f"{name} scores 50 by choice: ") if is_first else ("", "")
+        attributes = f' class="model{kind}" title="{chosen}open the battles of {name}"'
         shown = linked(name, links.address(row.model))
     score, interval, tokens = row_texts(row, board)
     places = row.bounds[0], row.score, row.bounds[1]
@@ -257,7 +261,7 @@ def _board_row(
     cells.append(f'<td class="plot">{plot}</td>')
     if games:
         kinds = list(map(class_of, OUTCOMES.values()))
-        numbers = row.outcomes if row.outcomes and row.model != board.baseline else [0] * len(kinds)
+        numbers = row.outcomes if row.outcomes and not is_alone else [0] * len(kinds)
         parts = list(zip(OUTCOMES.values(), kinds, numbers, strict=True))
         cells.append(f'<td class="games">{bar(parts)}</td>')
     return html_row(cells, attributes)
