@@ -36,11 +36,20 @@ REPO = Path(__file__).resolve().parent.parent
 JUDGE, BASELINE = "synthetic-judge", "model-000"
 LABELS = ("A>>B", "A>B", "A=B", "B>A", "B>>A", None)
 TARGETS = {
-    **{"ready": 5.0, "next question": 0.15, "all models, next question": 0.15, "filter": 0.3},
-    **{"in Chromium: usable": 1.0, "in Chromium: next battle": 0.15, "in Chromium: filter": 0.3},
-    **{"search": 1.0, "next question meanwhile": 0.5, "questions, sorted": 0.3},
-    **{"judges, first time": 1.0, "one judge closely": 1.0},
-    **{"memory": 500.0, "more after": 50.0},
+    "ready": 5.0,
+    "next question": 0.15,
+    "all models, next question": 0.15,
+    "filter": 0.3,
+    "in Chromium: usable": 1.0,
+    "in Chromium: next battle": 0.15,
+    "in Chromium: filter": 0.3,
+    "search": 1.0,
+    "next question meanwhile": 0.5,
+    "questions, sorted": 0.3,
+    "judges, first time": 1.0,
+    "one judge closely": 1.0,
+    "memory": 500.0,
+    "more after": 50.0,
 }
 
 

@@ -188,7 +188,7 @@ def append_to(path: Path, lines: Iterable[bytes]) -> Path:
 
 
 def last_line(file: Any) -> bytes:
-    """Return what follows the last newline of an open file, read from its end."""
+    """Return the bytes after the last newline of an open file, read from its end."""
     start, tail, step = file.seek(0, os.SEEK_END), b"", 1 << 16
     while start and b"\n" not in tail:
         start, end = max(start - step, 0), start

@@ -9,7 +9,7 @@ import functools
 import json
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
@@ -76,8 +76,8 @@ def _yaml(value: object) -> str:
 
 
 class _Notes:
-    """What our loader adds to one of YAML: it notes how the file writes its values, and the keys
-    that are repeated, which loaders drop silently.
+    """A part of our YAML loader: it notes the spelling of values, and the repeated keys, which
+    loaders drop silently.
     """
 
     constructed_objects: dict[Any, Any]
@@ -179,6 +179,11 @@ def _check_keys(values: Mapping[Any, Any], where: str) -> None:
             raise InputError(f"{where}: {problem}. {QUOTES}")
 
 
+_hints: Callable[[type], dict[str, Any]] = functools.cache(
+    functools.partial(get_type_hints, include_extras=True)
+)
+
+
 def convert(
     values: object,
     kind: type[Kind],
@@ -207,7 +212,7 @@ def convert(
             near = difflib.get_close_matches(name, unknown, n=1)
             hint = f" (is '{near[0]}' meant for it?)" if near else ""
             raise InputError(f"{where}: the key '{name}' is missing{hint}")
-    hints = get_type_hints(kind, include_extras=True)
+    hints = _hints(kind)
     for name, value in fields.items():
         place = f"{where}: {name}"
         filled = value if name in literal else fill_variables(value, place)

@@ -29,7 +29,8 @@ FULL = (8, 429)  # of Google's codes: RESOURCE_EXHAUSTED
 
 # The fields of a request in OpenAI's protocol by their names in Google's.
 GENERATION = {
-    **{"max_tokens": "max_output_tokens", "max_completion_tokens": "max_output_tokens"},
+    "max_tokens": "max_output_tokens",
+    "max_completion_tokens": "max_output_tokens",
     **{name: name for name in ("temperature", "top_p", "seed")},
     **{name: name for name in ("presence_penalty", "frequency_penalty")},
     "stop": "stop_sequences",

@@ -78,9 +78,16 @@ NEVER_RAN = {
 
 # The HTTP statuses of errors that came without one, by Anthropic's types and by Google's codes.
 STATUSES: dict[object, int] = {
-    **{"invalid_request_error": 400, "authentication_error": 401, "billing_error": 402},
-    **{"permission_error": 403, "not_found_error": 404, "request_too_large": 413},
-    **{"rate_limit_error": 429, "api_error": 500, "timeout_error": 504, "overloaded_error": 529},
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "api_error": 500,
+    "timeout_error": 504,
+    "overloaded_error": 529,
     **{3: 400, 4: 504, 5: 404, 7: 403, 8: 429, 9: 400, 11: 400, 13: 500, 14: 503, 16: 401},
     **{str(status): status for status in range(400, 600)},
 }
@@ -95,7 +102,7 @@ class _Reader:
 
     @property
     def secrets(self) -> list[str]:
-        """What no message may show."""
+        """The secrets, which no message may show."""
         return [s for endpoint in self.model.endpoints for s in secrets_of(self.model, endpoint)]
 
     def reply(self, line: dict[str, Any]) -> Reply:

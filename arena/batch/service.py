@@ -49,7 +49,7 @@ class QueueFull(Exception):
 
 @dataclass(frozen=True)
 class Status:
-    """How far a batch is.
+    """The state of a batch.
 
     word: the service's own. is_over: no result will come any more. has_failed: nothing ran, for the
     reason `problem`, which is a full queue if `queue_full`, or the request in a `line` of the file
@@ -170,11 +170,11 @@ class CallingService(Service):
                 write_whole_lines(response.iter_bytes(), out)
 
     def url_of(self, path: str) -> str:
-        """Return where a call goes, by default below the client's address."""
+        """Return the path of a call, by default below the client's address."""
         return path
 
     def shown(self, path: str) -> str:
-        """Return where a call goes as messages show it."""
+        """Return the address of a call as messages show it."""
         return f"{shown_base(self.model, self.endpoint)}{path}"
 
     def headers(self) -> dict[str, Any]:

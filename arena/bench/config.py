@@ -71,7 +71,7 @@ def _read_settings(path: Path, *others: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Rules:
-    """How the answers of a category are judged. The first of the baselines is the anchor."""
+    """The rules for judging a category. The first of the baselines is the anchor."""
 
     baselines: tuple[str, ...] = ()
     system_prompt: str = ""

@@ -92,7 +92,7 @@ def stale_reason(
 
 
 def stale_problem(reasons: Mapping[str, Sequence[str]]) -> str:
-    """Return what is wrong with stale records. reasons: the question ids by `stale_reason`."""
+    """Return the problem of stale records. reasons: the question ids by `stale_reason`."""
     problems, settings = [], []
     for reason, ids in reasons.items():
         if reason in _CHANGES:

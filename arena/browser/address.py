@@ -203,10 +203,10 @@ class PageGuard:
                 body.extend(message.get("body", b""))
                 if message.get("more_body"):
                     return
-                headers = MutableHeaders(scope=page_start)
-                headers["content-security-policy"] = page_policy(bytes(body))
+                page = from_its_own_address(bytes(body))
+                MutableHeaders(scope=page_start).update(headers_of(page))
                 await send(page_start)
-                message = {**message, "body": bytes(body)}
+                message = {**message, "body": page}
             await send(message)
 
         if scope["path"] == "/":  # Gradio takes a `page` in the query for one of its own
@@ -214,7 +214,23 @@ class PageGuard:
         await self.app(scope, receive, add_headers)
 
 
+_ROOT = re.compile(rb'(\broot"?\s*[:=]\s*)"https?://[^"]*"')
+_HERE = rb'(location.origin + location.pathname.replace(/\/[^\/]*$/, ""))'
+
+
+def from_its_own_address(page: bytes) -> bytes:
+    """Return a page of Gradio that loads its files from where the browser has found it. Gradio
+    guesses an address, which it cannot know of a proxy that serves the page below a path.
+    """
+    return _ROOT.sub(lambda root: root[1] + _HERE, page)
+
+
 _INLINE_SCRIPT = re.compile(rb"<script(?![^>]*\ssrc\s*=)[^>]*>(.*?)</script>", re.DOTALL)
+
+
+def headers_of(page: bytes) -> dict[str, str]:
+    """Return the headers that a page alone has."""
+    return {"content-security-policy": page_policy(page), "content-length": str(len(page))}
 
 
 def page_policy(page: bytes) -> str:

@@ -63,7 +63,7 @@ class Said(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> Said:
-        """Return what the text of a filter stands for: "A>B", or "A>B|B>A|other-judge"."""
+        """Return the labels that a filter's text has: "A>B", or "A>B|B>A|other-judge"."""
         return cls(*text.split("|", 2))
 
     @property
@@ -92,7 +92,7 @@ class Said(NamedTuple):
 
 @dataclass(frozen=True)
 class Filters:
-    """Which judgments are listed, and in which order. An empty text is no filter."""
+    """The filters of a list of judgments, and its order. An empty text is no filter."""
 
     judge: str = ""
     model: str = ""
@@ -297,7 +297,9 @@ class Library:
         return entries
 
     def _order(self, filters: Filters) -> tuple[Callable[[ListedJudgment], float | None], int]:
-        """Return what an order is by, None where it is not known, and 1 if the least is first."""
+        """Return the function from a judgment to its value in an order, None if that is unknown,
+        and the sign: 1 if the least value is first, else -1.
+        """
         order, lengths = filters.order, self.lengths()
         if order in (LOSSES, WINS):
             return lambda entry: margin(entry.labels), 1 if order == LOSSES else -1
@@ -330,8 +332,8 @@ class Library:
         return of
 
     def found_in(self, text: str) -> Callable[[ListedJudgment], frozenset[str]]:
-        """Return the function from a judgment to what has a text in it: its prompt, the answer of
-        the model or the baseline, or the judge's words. "id" if its question has this id.
+        """Return the function from a judgment to the places with a text: "prompt", the answers of
+        "model" and "baseline", and "judge" for its words. "id" if its question has this id.
         """
         sought, questions = index.folded(text), self.questions.values()
         prompts = {q.id for q in questions if any(sought in index.folded(t) for t in q.texts)}
@@ -353,8 +355,8 @@ class Library:
         return found
 
     def saying(self, filters: Filters) -> Callable[[ListedJudgment], bool]:
-        """Return whether a game of a judgment has the labels of a filter. Judgments of other judges
-        in the file of one count for none, as in the report on judges.
+        """Return the test of a judgment for a game with the labels of a filter. Judgments of other
+        judges in the file of one never pass, as in the report on judges.
         """
         said, beside = Said.of(filters.said), dict[Key, ListedJudgment]()
         for entry in self.judgments(said.by, filters.model):

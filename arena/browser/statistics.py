@@ -168,7 +168,7 @@ def judge_statistics(library: Library) -> JudgeStatistics:
 
 @until_changed
 def one_judge(library: Library, judge: str) -> tuple[Report, list[ModelPlace]]:
-    """Return the whole report on one judge, and what the first place adds to each model."""
+    """Return the whole report on one judge, and its place effect for each model."""
     options = judge_options(library)
     panel, _ = verdicts_of_judges(library)
     number, bench = panel.judges.index(judge), library.bench

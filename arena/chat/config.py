@@ -67,7 +67,7 @@ class ModelConfig:
     def settings(
         self, temperature: float | None, max_tokens: int, **others: object
     ) -> dict[str, Any]:
-        """Return how this model is asked, as records contain it. `others` are those of a script."""
+        """Return the settings of requests, as records contain them. `others`: those of a script."""
         names = ("model_id", "reasoning_effort", "budget_tokens", "model_path", "end_think_token")
         optional = {name: getattr(self, name) for name in names}
         return {
@@ -198,7 +198,7 @@ def _refuse_misplaced(values: Mapping[str, Any], where: str) -> None:
 
 
 def place_of(model: ModelConfig) -> str:
-    """Return where the entry of a model is, with its line if the file still has it."""
+    """Return the place of a model's entry, with its line if the file still has it."""
     path = model.where.removesuffix(f": {model.name}")
     line = line_of(Path(path), model.name)
     return model.where if line is None else f"{path}:{line}: {model.name}"

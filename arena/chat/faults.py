@@ -233,8 +233,8 @@ CALLED = r"(?<=/v1)/(chat/completions|responses|messages)$"
 
 
 def _model_advice(request: Any, secrets: Sequence[str]) -> str:
-    """Return what to look at if a server has not the model of a request, with a space at its end,
-    or nothing for a request that names its model elsewhere.
+    """Return advice for a server that has not the model of a request, with a space at its end, ""
+    for a request that names its model elsewhere.
     """
     try:
         name = json.loads(request.content)["model"]

@@ -77,7 +77,7 @@ _lock = threading.Lock()
 
 
 def refusals_of(model: ModelConfig, endpoint: Endpoint) -> Refusals:
-    """Return what a model is known to refuse at an endpoint so far."""
+    """Return the refusals of a model at an endpoint so far."""
     known = _known.get((model.where, endpoint))
     # A notebook may change the entry, and with it what the model takes.
     return known if known is not None and known.model == model else Refusals(model)
@@ -232,7 +232,7 @@ def _refusal_of(error: Exception, fault: CompletionError, request: Request) -> _
 def _confirmed(
     mention: _Refusal, in_doubt: bool, status: int, cause: str, request: Request
 ) -> _Refusal | None:
-    """Return what a mention of a parameter refuses, None if it may as well be about another thing.
+    """Return the refusal in a mention of a parameter, None if it may be about another thing.
     `in_doubt`: it may be an echo of the prompt.
     """
     name, clause, is_far = mention.name, mention.clause, mention.nearness == FAR

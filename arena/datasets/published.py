@@ -229,7 +229,7 @@ def check_differing(paths: Sequence[Path]) -> None:
 
 
 def read_source(bench: Bench) -> dict[str, Any]:
-    """Return where the files of a bench come from, by their path in its folder."""
+    """Return the sources of the files of a bench, by their path in its folder."""
     path = bench.folder / SOURCE
     if not path.exists():
         return {}

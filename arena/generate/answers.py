@@ -116,7 +116,7 @@ class AnswerWork(Work):
         return len(self.questions) * len(self.choices), conversations
 
     def estimate(self, jobs: Sequence[Conversation]) -> Estimate:
-        """Return what the conversations would take. Later turns repeat the earlier replies."""
+        """Return the calls and tokens of conversations. Later turns repeat the earlier replies."""
         calls, texts, repeated = 0, [], 0
         for job in jobs:
             turns = job.question.turns
@@ -147,7 +147,7 @@ class AnswerWork(Work):
         return names | {"question": question_id, "choice": choice}
 
     def settings_of(self, job: Conversation) -> Record:
-        """Return how the answers to a question are made in this run."""
+        """Return the settings of answers to a question in this run."""
         return self._settings(job.question)
 
     def request(self, job: Conversation) -> Request:
@@ -197,7 +197,7 @@ class AnswerWork(Work):
         return answer_in_format_of(job.question, record)
 
     def _settings(self, question: Question) -> dict[str, Any]:
-        """Return how the answers to a question are made in this run."""
+        """Return the settings of answers to a question in this run."""
         return {"question_hash": question_hash(question.texts), **self.settings}
 
     def count(self, job: Conversation, reply: Turn) -> None:

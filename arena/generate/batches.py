@@ -375,8 +375,8 @@ def _look_after(works: Sequence[Work], options: RunOptions) -> int:
 
 
 def _state_of(batch: Batch, work: Work, verb: str | None) -> tuple[str, bool]:
-    """Return how far a batch is in words, after cancelling it if the verb says so, and whether the
-    service could be asked, if it had to be.
+    """Return the state of a batch in words, after cancelling it if the verb says so, and whether
+    the service could be asked, if it had to be.
     """
     age, service = age_of(batch.created), service_of(work.model)
     if batch.phase == ENDED:

@@ -167,7 +167,7 @@ class JudgmentWork(Work):
         return game.get("score") is not None or not self.options.retry_invalid
 
     def _settings_of(self, case: Case) -> Record:
-        """Return how the judgments of a case are made in this run."""
+        """Return the settings of judgments of a case in this run."""
         category = case.question.category
         if category not in self._settings:
             self._settings[category] = self.judge.settings_of(case.rules)
@@ -234,7 +234,7 @@ class JudgmentWork(Work):
         return [*(games or ()), None, None][: len(self.games)]
 
     def estimate(self, jobs: Sequence[Game]) -> Estimate:
-        """Return what the games would take: usually one attempt, at most all of them."""
+        """Return the calls and tokens of games: usually one attempt, at most all of them."""
         prompts = (self.judge.messages(job.case, job.number) for job in jobs)
         texts = [message["content"] for messages in prompts for message in messages]
         tokens, attempts = sum(count_tokens(texts)), self.judge.config.attempts
@@ -264,7 +264,7 @@ class JudgmentWork(Work):
         return names if place == FIRST else names | {"choice": place[0], "sample": place[1]}
 
     def settings_of(self, job: Game) -> Record:
-        """Return how the judgments of a case are made in this run."""
+        """Return the settings of judgments of a case in this run."""
         return self._settings_of(job.case)
 
     def request(self, job: Game) -> Request:
@@ -351,7 +351,7 @@ class JudgmentWork(Work):
             self.summary.remarks["verdicts in replies cut off at max_tokens"].append(job.id)
 
     def hopeless(self, ended: bool) -> str | None:
-        """Return what is wrong if the judge of all models gives no verdicts."""
+        """Return the problem if the judge of all models gives no verdicts, else None."""
         return self.outlook.problem(self.judge, ended)
 
 

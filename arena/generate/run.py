@@ -114,7 +114,7 @@ OTHER_FILES = 24  # at most 7 were seen, of the program, its libraries and the t
 
 
 def connections_of(works: Sequence[Work]) -> int:
-    """Return how many connections the limit on open files allows, after raising it if need be.
+    """Return the number of connections that the limit on open files allows, raised if need be.
     Raises InputError if there is not one for each model.
     """
     models = {work.model.name: work.model for work in works}.values()

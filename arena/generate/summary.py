@@ -23,7 +23,7 @@ USUAL_OUTPUT = 700  # tokens of a reply: what models of published boards answer 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run would take for one model, in calls and tokens.
+    """The calls and tokens that a run would take for one model.
 
     prompt_tokens: of all first prompts, in cl100k_base. input, output: those to be expected.
     measured: the number of earlier replies in the file that they are based on.
@@ -224,7 +224,7 @@ NOT_RUN = ("expired", "cancelled")  # why a batch service did not run a request
 
 
 def _advice(summary: RunSummary) -> str:
-    """Return what to do about a model that is not complete."""
+    """Return advice for a model that is not complete."""
     causes = set(summary.failed)
     if summary.in_batches and not (causes or summary.not_begun):
         return "Store the replies of the batches by the same command with --batch fetch."

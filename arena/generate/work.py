@@ -146,7 +146,7 @@ class Work(ABC):
 
     @abstractmethod
     def estimate(self, jobs: Sequence[Any]) -> summary.Estimate:
-        """Return what the jobs would take."""
+        """Return the calls and tokens that the jobs would take."""
 
     @abstractmethod
     def identity(self, job: Any) -> dict[str, object]:
@@ -183,7 +183,7 @@ class Work(ABC):
 
     @abstractmethod
     def settings_of(self, job: Any) -> Record:
-        """Return how the replies of a job are made in this run, as its record has it."""
+        """Return the settings of a job's replies in this run, as its record has them."""
 
     def replies(self, job: Any) -> Iterator[Any]:
         """Ask, and yield a reply after each call that was paid for; runs in a thread."""
@@ -214,7 +214,7 @@ class Work(ABC):
             self.summary.remarks[remark_on(name)].append(job.id)
 
     def hopeless(self, ended: bool) -> str | None:
-        """Return why the run must stop, or why its results are of no use at its end, or None."""
+        """Return the reason to stop the run, or at its end to discard its results, or None."""
         return None
 
 

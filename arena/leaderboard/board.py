@@ -193,7 +193,7 @@ class Scored(Contest):
         return Contest(self.battles, self.selection, method, style=self.style).score()
 
     def narrowness(self) -> float | None:
-        """Return how many times wider than these the default's intervals of win rates are, by the
+        """Return the ratio of the default's widths of intervals of win rates to these widths, the
         median over the models. None if they are these, or if no model has both.
         """
         if self.method.honest:

@@ -144,8 +144,8 @@ class _Duel:
         return np.asarray(lead + (coefficients / scale) @ features)
 
     def leads(self) -> np.ndarray:
-        """Return what each question (Q,) adds to the first model's lead if both are equally strong:
-        the score statistic of the difference of their strengths.
+        """Return the part of each question (Q,) in the first model's lead if both are equally
+        strong: the score statistic of the difference of their strengths.
         """
         fit = self.scored.fit
         base = self.lead_of_others(_strengths(self.scored, fit.ratings), fit.coefficients)

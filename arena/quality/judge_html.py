@@ -30,7 +30,7 @@ def report_html(report: Report) -> str:
 
 
 def report_tables(report: Report) -> str:
-    """Return the tables of the report with drawn intervals, and what its measures are."""
+    """Return the tables of the report with drawn intervals, and the meanings of its measures."""
     body = f"<h2>Verdicts</h2><section>{verdict_table(report.judges)}</section>"
     body += f"<h2>Bias and variance</h2><section>{measure_table(report)}</section>"
     if pairs := [pair for pair in report.pairs if pair.games]:
@@ -40,7 +40,7 @@ def report_tables(report: Report) -> str:
 
 
 def meanings_html(meanings: Mapping[str, Sequence[str]]) -> str:
-    """Return what measures are, by their names."""
+    """Return a list of measures with their meanings."""
     terms = (f"<dt>{x}</dt><dd>{escape(' '.join(words))}</dd>" for x, words in meanings.items())
     return f"<dl>{''.join(terms)}</dl>"
 
@@ -140,7 +140,7 @@ def _share(part: float, whole: int) -> str:
 
 
 def place_table(judge: str, models: Sequence[ModelPlace], links: Links = NO_LINKS) -> str:
-    """Return what the first place adds to each model, a row each, with drawn intervals."""
+    """Return a table of the place effect for each model, a row each, with drawn intervals."""
     heads = ["model", "place effect, points", "order flips the winner, %", "judgments"]
     reach, rows = reach_of(one.effect for one in models), []
     for one in models:
@@ -176,7 +176,7 @@ def pair_table(pairs: Sequence[PairReport], links: Links = NO_LINKS) -> str:
 def pair_confusion(
     pair: PairReport, address: Callable[[str, str], str] = lambda first, second: ""
 ) -> str:
-    """Return the games of two judges by what each says. `address`: that of games, by the labels."""
+    """Return the games of two judges by their labels. `address`: that of games, by the labels."""
     caption = f"{pair.first} (rows) and {pair.second} (columns), games"
     return confusion_table(LABELS, pair.confusion, caption, address)
 
@@ -187,8 +187,8 @@ def confusion_table(
     caption: str,
     address: Callable[[str, str], str] = lambda row, column: "",
 ) -> str:
-    """Return what two judges said by label, with shares of the row, a cell the darker the more it
-    has. `address`: that of a cell, by the labels of its row and its column.
+    """Return a confusion table of two judges' labels, with shares of the row. A cell is the darker
+    the more it has. `address`: that of a cell, by the labels of its row and its column.
     """
     rows = []
     for label, counts in zip(labels, table, strict=True):

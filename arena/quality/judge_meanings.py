@@ -61,4 +61,4 @@ MEANINGS = {
         "By squared distances between labels.",
     ),
 }
-"""What each measure is: a legend, and more for readers of the page."""
+"""The meaning of each measure: a legend, and more for readers of the page."""

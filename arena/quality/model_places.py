@@ -1,4 +1,4 @@
-"""What the first place adds to each model, by one judge."""
+"""The place effect of one judge for each model."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from arena.scoring.uncertainty.intervals import expanded, percentiles
 class ModelPlace:
     """The effect of the places on a model, over its judgments with two verdicts.
 
-    `effect`: half its win rate as A less half that as B, in points. It is also what the first place
-    adds to the mean of both. `flips`: the percentage of judgments whose winners differ.
+    `effect`: half its win rate as A less half that as B, in points. It is also the win rate
+    as A less the mean of both. `flips`: the percentage of judgments whose winners differ.
     """
 
     model: str

@@ -170,7 +170,7 @@ def _worths(labels: Labels) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class JudgeOptions:
-    """Which judges of a bench are measured, on which judgments, and how.
+    """The judges of a bench to measure, their judgments, and the method.
 
     `judges`: none are all but ensembles of others. `baselines`: those that count, none are all. The
     first is that of judgments that name none, else `config` has it. `categories`: also clusters,

@@ -19,13 +19,13 @@ from arena.bench.records import BaselineRule, Question, baseline_rule, read_ques
 from arena.scoring.estimators import BRADLEY_TERRY, V2, Estimator
 
 Anchored = Literal["baseline", "model", "mean"]
-"""What scores 50: the first baseline with judgments, a model whatever its judgments, or no model
-but their mean."""
+"""The anchor, which scores 50: the first baseline with judgments, a model whatever its judgments,
+or the mean of the models."""
 HalfJudged = Literal["count", "drop"]
 HALF_JUDGED: tuple[HalfJudged, HalfJudged] = ("count", "drop")  # by whether only whole ones count
 
 Reason = tuple[str, str]
-"""Why a judgment is not expected, and the judge or baseline that it names."""
+"""The reason why a judgment is not expected, and the judge or baseline that it names."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Selection:
         return BaselineRule(self.default_baselines, next(iter(self.baselines), ""))
 
     def rules(self) -> dict[str, object]:
-        """Return how judgments become battles, for files of results."""
+        """Return the settings by which judgments become battles, for files of results."""
         return {
             "weight": self.weight,
             "first_game_only": self.first_game_only,
@@ -119,7 +119,7 @@ class Selection:
         return replace(self, baselines=baselines, planned_baselines=self.baselines)
 
     def unexpected(self, judge: str, baseline: str | None) -> Reason | None:
-        """Return why a judgment against a baseline, if any, is not expected, or None."""
+        """Return the reason why a judgment against a baseline, if any, is not expected, or None."""
         if self.mixed == "count":
             return None
         if judge not in self.judges:

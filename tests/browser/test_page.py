@@ -18,7 +18,7 @@ import axe_playwright_python
 import pytest
 from browser_site import Servers, Site, question
 from conftest import NO_REFERENCE, REFERENCE, REPO, Workspace
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 SCHEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
@@ -166,6 +166,23 @@ def axe_violations(page: Page) -> list[tuple[str, Any, str]]:
         found += [(one["id"], one["nodes"][0]["target"], look) for one in violations]
     page.emulate_media(forced_colors="none")
     return found
+
+
+def test_a_proxy_can_serve_it_below_a_path(new: Site) -> None:
+    """It asks below the path alone, and has its colours."""
+    there, page = "http://bench.example/below/", new.page
+
+    def serve(route: Route) -> None:
+        asked = route.request.url.partition(there)[2]
+        route.fulfill(response=route.fetch(url=new.url + asked, headers={}))
+
+    page.route(f"{there}**", serve)
+    site = Site(there, page)
+    site.open("?tab=leaderboard")
+    expect(page).to_have_url(re.compile(r"/below/\?tab=leaderboard&judge="))
+    font = "getComputedStyle(document.body).getPropertyValue('--body-text-size')"
+    page.wait_for_function(f"{font} !== ''")  # of the theme, which Gradio loads late
+    site.check()
 
 
 class TestDemo:

@@ -95,7 +95,7 @@ def sides_of(record: dict[str, Any]) -> tuple[str, frozenset[str]]:
 
 
 def time_of(record: dict[str, Any]) -> float:
-    """Return when the vote of a record was made here, 0 if it was not."""
+    """Return the time of the vote of a record, 0 if it was not made here."""
     games = record.get("games")
     voted = (
         [game.get(TIME) for game in games if isinstance(game, dict)]

@@ -20,7 +20,7 @@ from arena.base.jsonl import Line, decode, is_json
 
 
 class Place(NamedTuple):
-    """Where a line stands in a file, in bytes."""
+    """The place of a line in a file, in bytes."""
 
     offset: int
     length: int

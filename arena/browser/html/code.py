@@ -27,8 +27,13 @@ QUICK = frozenset(
 )
 # Quick lexers that serve for slow ones of languages like theirs.
 INSTEAD = {
-    **{"csharp": "java", "arduino": "cpp", "cuda": "cpp", "objective-c++": "objective-c"},
-    **{"console": "bash", "ini": "properties", "matlab": "octave"},
+    "csharp": "java",
+    "arduino": "cpp",
+    "cuda": "cpp",
+    "objective-c++": "objective-c",
+    "console": "bash",
+    "ini": "properties",
+    "matlab": "octave",
 }
 
 

@@ -1,4 +1,4 @@
-"""The list of judgments as HTML: what they are in sum, its filters, and a page of rows."""
+"""The list of judgments as HTML: the strip of its sums and filters, and a page of rows."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True)
 class Strip:
-    """What the judgments of a list are in sum.
+    """The sums of a list of judgments, and its filters.
 
     `outcomes`: their numbers by OVERALL, before the choice of `wanted` ones. `longer`: the mean
     tokens of the model's answers less the baseline's. `flips`: the percentage of whole judgments

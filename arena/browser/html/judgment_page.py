@@ -43,8 +43,8 @@ def query_address(entry: ListedJudgment, game: int) -> str:
 
 @dataclass(frozen=True)
 class Look:
-    """How a judgment is shown: the game whose places it has, how texts become HTML, and the
-    addresses of other judgments, "" for those that have none.
+    """The choices for showing a judgment: the game whose places it has, the function from texts to
+    HTML, and the addresses of other judgments, "" for those that have none.
 
     `alone`: on a page without choices. `sought`: the searched words, which the page marks. `found`:
     the texts that have them. `strip`: HTML below the prompt. `beside`: the judgment of a second

@@ -34,7 +34,8 @@ INSTEAD = {
         ("aligned", "alignat", "alignat*", "alignedat", "eqnarray", "eqnarray*"), "align*"
     ),
     **dict.fromkeys(("gather", "gather*", "gathered", "multline", "multline*"), "matrix"),
-    **{"dcases": "cases", "darray": "array"},
+    "dcases": "cases",
+    "darray": "array",
 }
 READ = re.compile(r"equation\*?|align\*?|split|cases|array|smallmatrix|[pbBvV]?matrix")
 ENVIRONMENT = re.compile(

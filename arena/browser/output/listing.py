@@ -21,8 +21,19 @@ from arena.leaderboard.output.text import harmless
 Fields = dict[str, object]
 
 HEADS = (
-    *("question_id", "category", "cluster", "model", "baseline", "judge", "game_1", "game_2"),
-    *("outcome", "margin", "model_tokens", "baseline_tokens", "flip"),
+    "question_id",
+    "category",
+    "cluster",
+    "model",
+    "baseline",
+    "judge",
+    "game_1",
+    "game_2",
+    "outcome",
+    "margin",
+    "model_tokens",
+    "baseline_tokens",
+    "flip",
 )
 CHUNK = 200  # lines that are sent at once
 RECENT = 64  # answers in memory: that of a baseline comes again with each model
@@ -36,7 +47,7 @@ def file_name(parts: Iterable[str], suffix: str) -> str:
 
 
 def fields_of(library: Library) -> Callable[[ListedJudgment], Fields]:
-    """Return the function from a judgment to what a table has of it. None is not known.
+    """Return the function from a judgment to its fields in a table. None is not known.
 
     The labels are as in the file: game 1 shows the baseline as A, game 2 the model.
     """

@@ -149,7 +149,7 @@ class Annotation:
         return choices_form(fields, {"tab": "annotate"})
 
     def progress(self, listed: Listed, position: int) -> str:
-        """Return how far the list is, and the last vote with the ways to uncover and undo it."""
+        """Return the progress in the list, and the last vote with links to uncover and undo it."""
         total = len(listed.pairs)
         done = sum(map(listed.is_voted, range(total)))
         where = f"Pair <b>{position + 1:,}</b> of {total:,}"
@@ -186,7 +186,7 @@ class Annotation:
         return f'<div class="judgment">{prompt}<div class="sides">{"".join(columns)}</div></div>'
 
     def form(self, library: Library, listed: Listed, position: int) -> str:
-        """Return the labels to choose from, or the way on: a pair has one, or lacks an answer."""
+        """Return the buttons of the labels. A pair that has one, or misses an answer, has links."""
         pair, following = listed.pairs[position], listed.next_after(position)
         voted, skip = listed.is_voted(position), ""
         if following not in (None, position):

@@ -99,7 +99,7 @@ def query_of(choice: ClusterChoice) -> Query:
 
 
 def links_of(choice: ClusterChoice, order: str) -> Links:
-    """Return where the table leads that has an order."""
+    """Return the links of a table in some order."""
     of_judge = {"tab": "judgments", "judge": choice.judge, "baseline": choice.baseline}
     return Links(
         order=order,

@@ -103,7 +103,7 @@ def names_of_graded(judges: JudgeStatistics) -> Iterator[str]:
 
 
 def links_of(kept: Query) -> tables.Links:
-    """Return where the tables lead. `kept`: the values of the view that they keep."""
+    """Return the links of the tables. `kept`: the values of the view that they keep."""
     judgments = {"tab": "judgments"}
     return tables.Links(
         judge=lambda judge: link(kept | {"look": judge}),
@@ -142,7 +142,7 @@ def pair_html(pair: PairReport, links: tables.Links) -> str:
 
 
 def judge_html(library: Library, judge: str, links: tables.Links) -> str:
-    """Return one judge closely: what sways it, and what the first place adds to each model."""
+    """Return the measures of one judge, and its place effect for each model."""
     try:
         report, models = one_judge(library, judge)
     except InputError as error:
@@ -183,7 +183,7 @@ def grades_html(grades: Mapping[str, list[float]]) -> str:
 
 
 def notes_html(judges: JudgeStatistics) -> str:
-    """Return what all numbers rest on, and which judges have none."""
+    """Return sentences on the data behind all numbers, and on the judges without any."""
     report, lines = judges.report, list(note_lines(judges.report, flags=False))
     if len(judges.verdicts) > 1 and not report.place.why:
         together = "place bias of all judges but ensembles together, points"

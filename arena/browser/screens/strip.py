@@ -1,4 +1,4 @@
-"""What the judgments of a list are in sum, and the filters that chose them."""
+"""The sums of a list of judgments, and the filters that select them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ from arena.browser.library import (
 # A cluster is named if it has three judgments, a fifth more than its share of all would give.
 CLUSTERS, LEAST, MORE_OFTEN = 3, 3, 1.2
 NAMES = {
-    **{"baseline": "against", "category": "in", "show": "", "outcome": "", "said": "a game is"},
+    "baseline": "against",
+    "category": "in",
+    "show": "",
+    "outcome": "",
+    "said": "a game is",
     "text": "search:",
 }
 

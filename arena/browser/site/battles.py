@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from arena.base.errors import warn
 from arena.base.table import counted
-from arena.bench.labels import tendency
+from arena.bench.labels import OVERALL, overall
 from arena.bench.records import draw_evenly
 from arena.browser.html.judgment_list import question_title, signs_html
 from arena.browser.html.judgment_page import Look, judgment_html
@@ -24,7 +24,6 @@ from arena.browser.site.search import SearchIndex
 
 COLOURED = 4_000  # characters of code of a text that have colours: no clock decides
 RECENT = 200  # rendered texts in memory: prompts and answers of baselines come again and again
-RESULTS = {1: "won", -1: "lost", 0: "tied", None: "undecided"}
 FOLDER = "battles"
 
 
@@ -57,9 +56,7 @@ def address(entry: ListedJudgment) -> str:
 
 @dataclass(frozen=True)
 class Battles:
-    """The battles of a site: all that it shows, in their order, and how many there are on each
-    question.
-    """
+    """The battles of a site, in their order, and the number of all battles on each question."""
 
     library: Library
     entries: Sequence[ListedJudgment]
@@ -74,7 +71,7 @@ class Battles:
 
     @property
     def coverage(self) -> str:
-        """How many battles are shown, in words."""
+        """The number of shown battles, in words."""
         shown, total = len(self.entries), sum(self.numbers.values())
         questions = {entry.question for entry in self.entries}
         if shown == total:
@@ -98,10 +95,10 @@ class Battles:
         """Return the list of the battles, with its filters and its search."""
         models = sorted({entry.model for entry in self.entries})
         judges = sorted({entry.judge for entry in self.entries})
-        results = {RESULTS[tendency(entry.labels)] for entry in self.entries if entry.pairwise}
+        results = {overall(entry.labels) for entry in self.entries if entry.pairwise}
         fields = _choice("model", "all models", models) + _choice("judge", "all judges", judges)
         fields += _choice("baseline", "all baselines", self.baselines)
-        fields += _choice("result", "all results", filter(results.__contains__, RESULTS.values()))
+        fields += _choice("result", "all results", filter(results.__contains__, OVERALL))
         words = "Words in questions, answers and judgments"
         text = f'<input type="search" name="text" placeholder="{words}" aria-label="{words}">'
         rows = "".join(map(self.row, self.entries))
@@ -114,9 +111,9 @@ class Battles:
         return Section(LIST, "Battles", title, self.coverage, body, (), "site.js")
 
     def row(self, entry: ListedJudgment) -> str:
-        """Return the row of a battle, with what the script filters by."""
+        """Return the row of a battle, with the values by which the script filters."""
         question = self.library.questions.get(entry.question)
-        result = RESULTS[tendency(entry.labels)] if entry.pairwise else ""
+        result = overall(entry.labels) if entry.pairwise else ""
         data = {"model": entry.model, "judge": entry.judge, "result": result}
         data |= {"baseline": entry.baseline} if self.baselines else {}
         values = "".join(f' data-{name}="{plain(value)}"' for name, value in data.items())
@@ -209,7 +206,7 @@ def without_paths(view: JudgmentView) -> JudgmentView:
 
 
 def texts_of(view: JudgmentView) -> dict[Hashable, str]:
-    """Return what is searched: prompt, words of the judge, and both answers, each with a key."""
+    """Return the texts for the search by key: prompt, words of the judge, and both answers."""
     entry, question = view.entry, view.question
     texts: dict[Hashable, str] = {entry.question: "\n".join(question.texts) if question else ""}
     texts[entry.judge, entry.key] = "\n".join(game.explanation for game in view.games)

@@ -32,7 +32,7 @@ OWN = re.compile(
 
 @dataclass(frozen=True)
 class Written:
-    """What was written: files, their bytes, and the battles in words."""
+    """A written site: the numbers of its files and bytes, and its battles in words."""
 
     files: int
     size: int

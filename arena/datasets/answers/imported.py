@@ -27,7 +27,7 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """What to import. force: replace another file of answers."""
+    """The files to import, and their bench. force: replace another file of answers."""
 
     files: Sequence[Path]
     bench: Bench
@@ -176,7 +176,7 @@ def _records(found: Import, options: ImportOptions) -> Iterator[Record]:
 
 
 def report_lines(found: Import, target: Path, model: str) -> Iterator[str]:
-    """Yield what was read and stored, and what is odd, a line each."""
+    """Yield a line for each form that was read, each stored file and each oddity."""
     forms = ", ".join(f"{count:,} of {form}" for form, count in found.forms.items())
     yield f"read {number_of(found.rows, 'row')} ({forms})"
     answers, questions = len(found.answers), len(found.matcher.by_id)

@@ -22,7 +22,7 @@ REPEATED = 3  # questions with the same answer
 
 @dataclass(frozen=True)
 class _Record:
-    """What the checks look at of an answer's record."""
+    """The part of an answer's record that is checked."""
 
     answer: Answer
     finish_reasons: frozenset[str]

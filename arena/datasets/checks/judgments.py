@@ -97,7 +97,7 @@ class JudgeSettings:
     differences: dict[tuple[str, bytes], str] = field(default_factory=dict)
 
     def difference(self, category: str, settings: bytes, judge: str, path: Path) -> str:
-        """Return how settings differ from the first of their category, empty if they do not."""
+        """Return the differences of settings from the first of their category, "" for none."""
         key = category, settings
         if settings and key not in self.differences:
             values, self.differences[key] = dict(decoded_settings(settings)), ""

@@ -70,7 +70,7 @@ class JudgeSource:
         model: str,
         answered: Mapping[str, Mapping[str, Answer]],
     ) -> Case | None:
-        """Return what a judgment is about, None if an answer is missing. Raises InputError for
+        """Return the case of a judgment, None if an answer is missing. Raises InputError for
         reference answers that cannot be read. answered: the answers of each model by question.
         """
         if (baseline is not None) != self.config.baseline:
@@ -91,7 +91,7 @@ class JudgeSource:
         return self.config.categories.get(category, self.config.rules)
 
     def settings_of(self, category: str) -> dict[str, Any]:
-        """Return how judgments of a category are made."""
+        """Return the settings of judgments of a category."""
         return self.judge.settings_of(self.rules_of(category))
 
     def differing(self, category: str, settings: bytes, keys: Sequence[str] = ()) -> int:

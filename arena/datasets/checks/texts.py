@@ -1,4 +1,4 @@
-"""What can be wrong with the text of an answer, told without a model."""
+"""Faults in the text of an answer, found without a model."""
 
 from __future__ import annotations
 

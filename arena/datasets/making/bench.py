@@ -21,7 +21,7 @@ from arena.generate.summary import number_of
 
 @dataclass
 class Dropped:
-    """Why prompts were left out: for each reason their number and some examples."""
+    """The prompts that were left out: for each reason their number and some examples."""
 
     counts: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
@@ -195,7 +195,7 @@ def hard_prompts(
 
 
 def forms_line(prompts: Iterable[Prompt]) -> str:
-    """Return how many prompts were read in which form."""
+    """Return the numbers of prompts that were read by form, in words."""
     forms = Counter(prompt.form for prompt in prompts).most_common()
     return "read " + ", ".join(
         f"{number_of(count, 'prompt')} from {one_line(form, 60)}" for form, count in forms

@@ -27,7 +27,7 @@ class Columns:
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a question is made of. place: where it comes from, for messages.
+    """A prompt of which a question is made. place: its file and line, for messages.
 
     form: the form of its row. key: "uid" of rows in the v2.0 format, else "question_id".
     """

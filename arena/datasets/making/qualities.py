@@ -100,7 +100,7 @@ class QualityWork(Work):
         return record.get("qualities") is not None or not self.options.retry_invalid
 
     def estimate(self, jobs: Sequence[Rating]) -> Estimate:
-        """Return what the ratings would take."""
+        """Return the calls and tokens that the ratings would take."""
         texts = [message["content"] for job in jobs for message in self.request(job).messages]
         tokens = sum(count_tokens(texts))
         counts = [record.get("output_tokens") for record in self.records.values()]
@@ -122,7 +122,7 @@ class QualityWork(Work):
         return {"kind": "quality", **source, "question": question_id}
 
     def settings_of(self, job: Rating) -> Record:
-        """Return how a prompt is rated in this run."""
+        """Return the settings of the rating of a prompt in this run."""
         return self._settings(job.question)
 
     def _settings(self, question: Question) -> Record:

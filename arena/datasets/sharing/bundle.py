@@ -162,7 +162,7 @@ def read_bundle(path: Path) -> tuple[dict[str, bytes], list[str]]:
 
 
 def packed_again(path: Path, odd: list[str], files: int) -> Iterator[str]:
-    """Yield which entries of a zip file have other fields than a bundle, in a line if all have."""
+    """Yield a line for each entry of a zip file with other fields than in a bundle, one for all."""
     if odd and len(odd) == files:
         yield f"{path.name}: was packed again by another program"
         return
@@ -183,7 +183,7 @@ def is_as_written(info: zipfile.ZipInfo) -> bool:
 
 
 def sum_problems(files: Mapping[str, bytes], known: list[str]) -> Iterator[str]:
-    """Yield what differs from the checksums."""
+    """Yield a line for each file that differs from its checksum."""
     if SUMS not in files:
         yield f"{SUMS}: is missing"
         return

@@ -1,4 +1,4 @@
-"""What a bundle holds: the files of a bench, the settings of its boards, and the boards."""
+"""The contents of a bundle: the files of a bench, the settings of its boards, and the boards."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ PACKAGES = ("numpy", "pandas", "scikit-learn", "msgspec")
 
 @dataclass(frozen=True)
 class BundleOptions:
-    """What to bundle. models: those beside the baselines, empty for all that were judged.
-    accepted: what looks like keys and is none.
+    """The choices for a bundle. models: those beside the baselines, empty for all that were judged.
+    accepted: texts that look like keys and are none.
     """
 
     bench: Bench
@@ -177,7 +177,7 @@ def options_of(root: Path, bench: str, judges: Sequence[str], mode: str) -> Boar
 
 
 def about_bundle(options: BundleOptions, modes: Sequence[str]) -> dict[str, Any]:
-    """Return what a bundle says of itself: bench, judges, modes of its boards and versions."""
+    """Return the manifest of a bundle: bench, judges, modes of its boards and versions."""
     versions = {name: metadata.version(name) for name in PACKAGES}
     return {
         "bundle": 1,

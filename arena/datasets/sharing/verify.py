@@ -30,7 +30,7 @@ TOLERANCE = 1e-6  # relative, between machines with different arithmetic
 
 @dataclass
 class Verification:
-    """What is wrong with a bundle, and what is only to be known."""
+    """The problems of a bundle, and notes on it that are no problems."""
 
     files: int
     boards: int = 0

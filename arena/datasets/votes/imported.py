@@ -71,7 +71,7 @@ class Votes:
     removed: dict[Path, int] = field(default_factory=dict)
 
     def report_lines(self) -> Iterator[str]:
-        """Yield what was read and stored, and what is odd, a line each."""
+        """Yield a line for the rows that were read, each stored file and each oddity."""
         yield f"read {self.rows:,} rows"
         for path, records in sorted(self.records.items()):
             old = f", in place of {self.replaced[path]:,}" if path in self.replaced else ""

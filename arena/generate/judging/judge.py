@@ -106,7 +106,7 @@ class Judge:
         return VerdictRule(config.patterns, config.unanimous, field, grades, unquoted)
 
     def settings_of(self, rules: Rules) -> dict[str, Any]:
-        """Return how the judgments of a category are made in this run."""
+        """Return the settings of judgments of a category in this run."""
         config = self.config
         settings = self.model.settings(
             self.temperature,
@@ -144,7 +144,7 @@ class Judge:
         return judge_messages(case.rules.system_prompt, case.rules.prompt_template, values)
 
     def planted(self, case: Case) -> dict[str, list[str]]:
-        """Return what the answers of a case have planted, by its side, "model" or "baseline"."""
+        """Return the kinds of planted text in the answers of a case, by "model" and "baseline"."""
         rule, template, found = self.verdict_rule, case.rules.prompt_template, {}
         for side, answer in (("model", case.answer), ("baseline", case.baseline_answer)):
             judged = case.choices if side == "model" else (0,)

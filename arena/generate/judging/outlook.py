@@ -31,7 +31,7 @@ class Outlook:
             self.undecided = verdict, reply
 
     def problem(self, judge: Judge, ended: bool) -> str | None:
-        """Return what is wrong if no game has a verdict, or at the end if over half have none."""
+        """Return the problem if no game has a verdict, or at the end if over half have none."""
         games = self.cached + self.played
         lost = games - self.cached_decided - self.decided
         # Games of earlier runs count only if none has a verdict. Else the endpoint is another one.

@@ -111,7 +111,7 @@ class VerdictRule:
     def _values(
         self, reply: str, cut_off: bool, answers: Sequence[str]
     ) -> tuple[Sequence[object], bool]:
-        """Return what may be the verdict, and whether the reply or an answer has a label that does
+        """Return the possible verdicts, and whether the reply or an answer has a label that does
         not count.
         """
         if self.field is not None:

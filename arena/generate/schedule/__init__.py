@@ -1,4 +1,4 @@
-"""What a run plays: which pairs of models, and how many questions.
+"""The battles of a run: its pairs of models, and the number of questions.
 
 It knows no prompts and no verdicts.
 """

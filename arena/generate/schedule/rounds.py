@@ -14,7 +14,7 @@ Job = TypeVar("Job")
 
 
 class Goal(Protocol):
-    """What a run in rounds is for."""
+    """The goal of a run in rounds."""
 
     def is_reached(self, *, first: bool = False) -> bool:
         """Whether no further round is needed. `first`: nothing is judged yet. Raises InputError if

@@ -29,7 +29,7 @@ def titles(board: Board) -> tuple[str, str]:
 
 
 def opponent(board: Board) -> str | None:
-    """Return what the scores of a board are win rates against, None for grades and means."""
+    """Return the opponent in the win rates of a board, None for grades and means."""
     return AVERAGE if board.selection.anchored == "mean" else board.baseline
 
 

@@ -144,8 +144,8 @@ def board_html(board: Board) -> str:
 
 @dataclass(frozen=True)
 class BoardLinks:
-    """Where a board in a browser leads. `address`: to a model, "" for one without. `sorted`: to the
-    board in another order, which is the name of a column, with a minus the other way round.
+    """The links of a board in a browser. `address`: to a model, "" for one without. `sorted`: to
+    the board in another order, which is the name of a column, with a minus the other way round.
     `order`: the present one. `find`: words in the names of the models that are shown.
     """
 

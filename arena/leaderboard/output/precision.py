@@ -32,10 +32,10 @@ TOO_FEW = 75  # questions, which give about 10 points either way: from good mode
 
 @dataclass(frozen=True)
 class Precision:
-    """What a number of questions gives. `spreads` are those of the data if `measured`, else None
-    for grades and the usual ones for win rates, in percent. `judges`: half the width of an interval
-    for another choice of judges alone, None if they are fixed. `median`: the models have different
-    numbers of questions, of which this is the median.
+    """The precision of a number of questions. `spreads` are those of the data if `measured`, else
+    None for grades and the usual ones for win rates, in percent. `judges`: half the width of an
+    interval for another choice of judges alone, None if they are fixed. `median`: the models have
+    different numbers of questions, of which this is the median.
     """
 
     questions: int
@@ -191,7 +191,7 @@ def data_spreads(data: Battles | Grades) -> Spreads | None:
 
 
 def _middle(scores: np.ndarray, estimator: Estimator) -> np.ndarray:
-    """Return which models (M,) have win rates that are neither high nor low, or all if none has."""
+    """Return the models (M,) with win rates that are neither high nor low, or all if none has."""
     low, high = MIDDLE
     central = (scores >= low) & (scores <= high)
     return np.asarray(central if central.any() and estimator is not GRADES else scores == scores)

@@ -318,7 +318,7 @@ def board_dict(board: Board) -> dict[str, object]:
 
 
 def precision_dict(board: Board) -> dict[str, object] | None:
-    """Return what the questions of a board give, None if nothing is known of it."""
+    """Return the precision that the questions of a board give, None if it is not known."""
     precision = board_precision(board)
     if precision is None or precision.half_width is None:
         return None

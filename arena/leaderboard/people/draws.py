@@ -31,7 +31,7 @@ class Drawn(KeyLine, kw_only=True, omit_defaults=True):
 
     @property
     def source(self) -> tuple[str | None, str | None, tuple[str, ...]]:
-        """What was judged, the same for all pairs of a draw."""
+        """The judge, baseline and categories of a pair, the same for all pairs of a draw."""
         return self.judge, self.baseline, self.categories
 
 
@@ -124,7 +124,7 @@ def draw_labels(selection: Selection, person: str, number: int, seed: int) -> It
 
 
 def read_draw(selection: Selection, person: str) -> Draw:
-    """Return what was drawn of a selection: in a draw of its own categories, or of all questions.
+    """Return the drawn pairs of a selection: in a draw of its own categories, or of all questions.
 
     A model's pool has changed if the selection's judge has judged other pairs than those that were
     drawn from. Raises InputError without a draw.

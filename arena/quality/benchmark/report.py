@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MetricsOptions:
-    """Which benchmarks are measured, and against which reference.
+    """The benchmarks to measure, and their reference.
 
     `boards`: those of a bench, None for bootstrap files alone. `names`: a file from names of models
     to the reference's. `confidence`: the level of the intervals of scores, in percent. `common`:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 
@@ -9,8 +10,9 @@ import pytest
 from browser_site import add_judgments, judgment
 from conftest import Workspace
 
+from arena.bench.labels import LABELS, OVERALL
 from arena.bench.paths import Bench
-from arena.browser.library import Library
+from arena.browser.library import Filters, Library
 from arena.browser.site.battles import Battles, address, sample
 
 
@@ -110,7 +112,21 @@ def test_grades_are_neither_won_nor_lost(bench: Workspace) -> None:
     add_judgments(bench, records)
     page = Battles.of(Library(Bench(bench.root / "data", bench.name)), 9).section().body
     assert values_of(page, "model") == ["m", "n"] and values_of(page, "result") == []
-    assert "undecided" not in page
+    assert not any(f'data-result="{result}"' in page for result in OVERALL)
+
+
+def test_the_site_and_the_page_give_a_battle_the_same_result(bench: Workspace) -> None:
+    pairs = list(itertools.product((*LABELS, None), repeat=2))
+    assert len(pairs) == 36
+    bench.add_questions(36)
+    add_judgments(bench, [judgment(f"q{i}", *pair) for i, pair in enumerate(pairs, start=1)])
+    library = Library(Bench(bench.root / "data", bench.name))
+    battles = Battles.of(library, 36)
+    assert values_of(battles.section().body, "result") == list(OVERALL)
+    for result in OVERALL:
+        on_page = library.select(Filters(judge="j", outcome=result))
+        on_site = [one for one in battles.entries if f'data-result="{result}"' in battles.row(one)]
+        assert on_site and on_site == list(on_page)
 
 
 def test_the_name_of_a_file_stays_when_other_battles_come(library: Library) -> None:

@@ -34,8 +34,8 @@ ENDS = 5  # clusters of a model that a page shows of the weakest, and of the str
 
 @dataclass(frozen=True)
 class Links:
-    """Where a table leads. `order`: that of its rows. `sorted`: the address of the table in another
-    order. `battles`: that of the battles in a cluster of a model.
+    """The links of a table. `order`: that of its rows. `sorted`: the address of the table in
+    another order. `battles`: that of the battles in a cluster of a model.
     """
 
     order: str

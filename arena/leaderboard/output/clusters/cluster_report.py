@@ -75,7 +75,7 @@ def note_lines(table: ClusterTable, *, flags: bool = True) -> Iterator[str]:
 
 
 def axis_label(board: Board) -> str:
-    """Return what the scores of a table are, from its first board without rows."""
+    """Return the name of the scores of a table, from its first board without rows."""
     mean = board.selection.anchored == "mean"
     return board.format.axis(AVERAGE if mean else "the baseline")
 
