@@ -47,7 +47,7 @@ LONGEST_BODY = 100_000  # bytes of a vote with its note
 STYLES = [Path(__file__).with_name("html") / name for name in ("style.css", "page.css")]
 
 # What a tab takes over from the one that was open before.
-CARRIED = ("judge", "model", "baseline", "category")
+CARRIED = ("judge", "model", "baseline", "category", "anchor")
 
 
 def query_of(text: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 
 from arena.browser.annotate.votes import Votes
 from arena.browser.defaults import Benches, choose
-from arena.browser.routes import query_of, routes
+from arena.browser.routes import TABS, query_of, routes, tab_links
 from arena.browser.screens.annotate import Annotation
 
 
@@ -130,6 +130,12 @@ def test_a_view_reads_each_folder_once_and_the_next_one_sees_what_has_changed(
     after = view(client, "?model=m")["parts"]["filters"]
     for option in ('<option value="n">', '<option value="new">'):
         assert option in after and option not in before["parts"]["filters"]
+
+
+def test_a_tab_takes_over_what_the_one_before_has() -> None:
+    before = {"tab": "leaderboard", "judge": "j", "anchor": "c", "sort": "model"}
+    links = re.findall('href="(.*?)"', tab_links(before, TABS))
+    assert "?tab=clusters&judge=j&anchor=c" in map(unescape, links)
 
 
 def test_values_of_one_name_are_joined() -> None:
