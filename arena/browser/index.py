@@ -135,7 +135,7 @@ class ListedJudgment(msgspec.Struct, frozen=True, gc=False):
     repeats: tuple[Labels, ...] = ()  # further labels of each game, empty if no game has some
 
     @property
-    def said(self) -> list[set[str | None]]:
+    def game_labels(self) -> list[set[str | None]]:
         """The labels of each game in one spelling, those of its repeats among them."""
         games = zip_longest(self.labels[:2], self.repeats[:2], fillvalue=())
         return [{normal_label(one) for one in (label, *more)} - {None} for label, more in games]

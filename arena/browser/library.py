@@ -44,7 +44,7 @@ from arena.browser.index import (
 )
 
 JUDGES_DISAGREE = "judges disagree"
-SHOWN = (*OUTCOMES.values(), NO_VERDICT, GAMES_DISAGREE, JUDGES_DISAGREE)
+VERDICTS = (*OUTCOMES.values(), NO_VERDICT, GAMES_DISAGREE, JUDGES_DISAGREE)
 LONGEST, SHORTEST = "longest answers first", "shortest answers first"
 LOSSES, WINS = "clearest losses first", "clearest wins first"
 LONGER, SHORTER = "much longer than the baseline first", "much shorter than the baseline first"
@@ -54,15 +54,15 @@ LARGE = 1 << 25  # bytes of judgments, which take about a twentieth of a second
 RECENT = 16  # results of a kind in memory: enough for several readers, or for one who compares
 
 
-class Said(NamedTuple):
-    """A label of a game, and the label that another judge, `by`, gives the same game."""
+class LabelFilter(NamedTuple):
+    """A label of a game, and the label that another judge gives the same game."""
 
     label: str
-    other: str = ""
-    by: str = ""  # "" for no other judge
+    other_label: str = ""
+    other_judge: str = ""  # "" for no other judge
 
     @classmethod
-    def of(cls, text: str) -> Said:
+    def of(cls, text: str) -> LabelFilter:
         """Return the labels that a filter's text has: "A>B", or "A>B|B>A|other-judge"."""
         return cls(*text.split("|", 2))
 
@@ -74,19 +74,21 @@ class Said(NamedTuple):
     @property
     def words(self) -> str:
         """The filter as a reader sees it."""
-        return f"{self.label}, by {self.by} {self.other}" if self.by else self.label
+        other = f", by {self.other_judge} {self.other_label}" if self.other_judge else ""
+        return self.label + other
 
-    def is_known(self, others: Sequence[str]) -> bool:
+    def is_known(self, judges: Sequence[str]) -> bool:
         """Whether the labels exist, and the other judge is one of those given."""
-        beside = self.other in LABELS and self.by in others
-        return self.label in LABELS and (beside if self.other else not self.by)
+        other = self.other_label in LABELS and self.other_judge in judges
+        return self.label in LABELS and (other if self.other_label else not self.other_judge)
 
-    def fits(self, judgment: ListedJudgment, beside: ListedJudgment | None = None) -> bool:
+    def fits(self, judgment: ListedJudgment, other: ListedJudgment | None = None) -> bool:
         """Whether a judgment, beside that of the other judge, has a game with these labels."""
-        others = beside.said if beside else ()
-        games = zip_longest(judgment.said, others, fillvalue=frozenset[str]())
+        of_other = other.game_labels if other else ()
+        games = zip_longest(judgment.game_labels, of_other, fillvalue=frozenset[str]())
         return any(
-            self.label in one and (not self.by or self.other in other) for one, other in games
+            self.label in labels and (not self.other_judge or self.other_label in other_labels)
+            for labels, other_labels in games
         )
 
 
@@ -98,11 +100,11 @@ class Filters:
     model: str = ""
     baseline: str = ""
     category: str = ""  # or a cluster
-    show: str = ""  # one of SHOWN
+    verdict: str = ""  # one of VERDICTS
     order: str = ""  # one of ORDERS
     text: str = ""  # in the prompt, an answer or the judge's words
     outcome: str = ""  # those of OVERALL that are wanted, with commas between them
-    said: str = ""  # the text of a Said
+    labels: str = ""  # the text of a LabelFilter
 
     @property
     def base(self) -> Filters:
@@ -258,26 +260,26 @@ class Library:
     @until_changed
     def select(self, filters: Filters) -> Sequence[ListedJudgment]:
         """Return the judgments that pass the filters, by default ordered by question and model."""
-        show, category, baseline = filters.show, filters.category, filters.baseline
+        verdict, category, baseline = filters.verdict, filters.category, filters.baseline
         judgments = self.judgments(filters.judge, filters.model)
         entries = [entry.against(baseline) for entry in judgments]
         entries = [entry for entry in entries if baseline in ("", entry.baseline)]
         if category:
             ids = {q.id for q in self.questions.values() if category in (q.category, q.cluster)}
             entries = [entry for entry in entries if entry.question in ids]
-        if show == GAMES_DISAGREE:
+        if verdict == GAMES_DISAGREE:
             entries = [entry for entry in entries if games_disagree(entry.labels)]
-        elif show == JUDGES_DISAGREE:
+        elif verdict == JUDGES_DISAGREE:
             # Judges disagree if they favour different sides of the same answers.
             sides = defaultdict[tuple[str, str, str], set[int | None]](set)
             for judge in self.judges():
                 for entry in self.judgments(judge, filters.model):
                     sides[entry.against(baseline).key].add(tendency(entry.labels))
             entries = [entry for entry in entries if len(sides[entry.key] - {None}) > 1]
-        elif show:
-            entries = [entry for entry in entries if show in entry.outcomes.values()]
-        if filters.said:
-            entries = list(filter(self.saying(filters), entries))
+        elif verdict:
+            entries = [entry for entry in entries if verdict in entry.outcomes.values()]
+        if filters.labels:
+            entries = list(filter(self.label_test(filters), entries))
         if filters.outcome:
             wanted = set(filters.outcome.split(","))
             entries = [entry for entry in entries if overall(entry.labels) in wanted]
@@ -354,19 +356,19 @@ class Library:
 
         return found
 
-    def saying(self, filters: Filters) -> Callable[[ListedJudgment], bool]:
+    def label_test(self, filters: Filters) -> Callable[[ListedJudgment], bool]:
         """Return the test of a judgment for a game with the labels of a filter. Judgments of other
         judges in the file of one never pass, as in the report on judges.
         """
-        said, beside = Said.of(filters.said), dict[Key, ListedJudgment]()
-        for entry in self.judgments(said.by, filters.model):
+        wanted, others = LabelFilter.of(filters.labels), dict[Key, ListedJudgment]()
+        for entry in self.judgments(wanted.other_judge, filters.model):
             if not entry.foreign:
-                beside[entry.against(filters.baseline).key] = entry
+                others[entry.against(filters.baseline).key] = entry
 
-        def says(entry: ListedJudgment) -> bool:
-            return not entry.foreign and said.fits(entry, beside.get(entry.key))
+        def passes(entry: ListedJudgment) -> bool:
+            return not entry.foreign and wanted.fits(entry, others.get(entry.key))
 
-        return says
+        return passes
 
     def warm(self, judge: str) -> None:
         """Read the texts that a search of a judge's judgments needs."""

@@ -164,7 +164,7 @@ class TestBattles:
         assert 'title="game 2: win"' in shown.list_html
         assert "was not played" not in shown.judgment_html
         assert "A m model ✓ better" in text_of(shown.judgment_html)
-        assert not library.select(Filters(judge="human-anna", show="no verdict"))
+        assert not library.select(Filters(judge="human-anna", verdict="no verdict"))
         other = judgments_screen(library, Filters(judge="j", model="m")).judgment_html
         assert "human-anna : game 2 win (for m)" in text_of(other)
 
@@ -239,8 +239,8 @@ class TestBattles:
 
     def test_a_filter_keeps_the_battle_where_it_passes(self, library: Library) -> None:
         key = ("q2", "m", "base")
-        assert judgments_screen(library, Filters(judge="j", show="tie"), key).key == key
-        lost = judgments_screen(library, Filters(judge="j", show="strong loss"), key)
+        assert judgments_screen(library, Filters(judge="j", verdict="tie"), key).key == key
+        lost = judgments_screen(library, Filters(judge="j", verdict="strong loss"), key)
         assert lost.key == ("q1", "m", "base")
         assert "No judgment on question q2 passes these filters" in lost.notices[0]
 
@@ -355,7 +355,7 @@ class TestBattles:
 
 class TestLinks:
     def test_a_link_opens_the_view_that_it_was_taken_from(self, library: Library) -> None:
-        filters = Filters(judge="j", show="tie", order="longest answers first", text="answers 2")
+        filters = Filters(judge="j", verdict="tie", order="longest answers first", text="answers 2")
         taken = judgments_screen(library, filters, ("q2", "n", "base"), game=1)
         shown = open_link(library, query_of(link(taken.query)))
         assert shown == taken
@@ -364,7 +364,7 @@ class TestLinks:
 
     def test_names_that_are_not_there_are_left_out(self, library: Library) -> None:
         query = {name: "nonsense" for name in ("tab", "judge", "model", "baseline", "category")}
-        query |= {"show": "nonsense", "order": "nonsense", "game": "nonsense"}
+        query |= {"verdict": "nonsense", "order": "nonsense", "game": "nonsense"}
         query |= {"step": "nonsense", "first": "nonsense"}
         shown = open_link(library, query)
         assert (shown.filters, shown.game, shown.position) == (Filters(judge="j"), 0, 0)
@@ -551,7 +551,9 @@ class TestScreens:
 
     def test_a_row_is_a_link_that_keeps_the_list(self, bench: Workspace, library: Library) -> None:
         add_judgments(bench, [judgment("q1", "A=B"), judgment("q2", "A>B"), judgment("q3", "A=B")])
-        shown = judgments_screen(library, Filters(judge="j", show="tie"), game=1, as_written=True)
+        shown = judgments_screen(
+            library, Filters(judge="j", verdict="tie"), game=1, as_written=True
+        )
         row = shown.list_html[shown.list_html.index('data-row="1"') - 300 :]
         there = open_link(library, query_in(row[row.rindex("<a", 0, row.index('data-row="1"')) :]))
         assert there.key == ("q3", "m", "base")
@@ -573,9 +575,9 @@ class TestScreens:
         [
             (Filters(text="zzz"), 'No judgment has "zzz" in it.'),
             (Filters(model="m", text="zzz"), 'No judgment of m has "zzz" in it.'),
-            (Filters(show="tie"), 'There is no judgment with "tie".'),
+            (Filters(verdict="tie"), 'There is no judgment with "tie".'),
             (
-                Filters(model="m", baseline="base", category="tests", show="tie", text="zzz"),
+                Filters(model="m", baseline="base", category="tests", verdict="tie", text="zzz"),
                 'No judgment of m against base in tests with "tie" has "zzz" in it.',
             ),
         ],
@@ -595,7 +597,7 @@ class TestScreens:
             del record["baseline"]
         add_judgments(bench, grades)
         shown = judgments_screen(library, Filters(judge="j"))
-        assert (shown.pairwise, shown.offers["baseline"], shown.offers["show"]) == (
+        assert (shown.pairwise, shown.offers["baseline"], shown.offers["verdict"]) == (
             False,
             [],
             ["no verdict"],

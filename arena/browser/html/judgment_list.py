@@ -130,7 +130,7 @@ def measure_links(strip: Strip, chooses: Chooses) -> Iterator[str]:
             f"{strip.flips:.0f} % flips",
             "judgments whose games differ: two winners, or a winner and a tie",
         )
-        yield view_link(chooses(Choice("show", GAMES_DISAGREE)), text, title=about)
+        yield view_link(chooses(Choice("verdict", GAMES_DISAGREE)), text, title=about)
     if strip.first is not None:
         text, about = f"place A {strip.first:+.1f}", "points of win rate that the first place adds"
         yield view_link(chooses(Choice("outcome", SPLIT)), text, title=about)

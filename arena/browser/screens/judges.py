@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from arena.base.errors import InputError
 from arena.bench.labels import LEGEND
-from arena.browser.html.controls import Query, choices_form, link, select
+from arena.browser.html.controls import Query, choices_form, filled, link, select
 from arena.browser.html.judgment_page import notice
 from arena.browser.html.markdown import clean, plain
-from arena.browser.library import Library, Said
+from arena.browser.library import LabelFilter, Library
 from arena.browser.screens.board import without_flags
 from arena.browser.screens.view import View
 from arena.browser.statistics import JudgeStatistics, judge_grades, judge_statistics, one_judge
@@ -49,7 +49,7 @@ ABOUT_MODELS = (
 
 
 def judges_tab(library: Library, query: Query) -> View:
-    """Return the tab for a link. `look` is a judge to look at closely, `with` another beside it.
+    """Return the tab for a link. `closely`: a judge to look at, `compare`: another beside it.
     `judge` is not used here: it is that of the other tabs.
     """
     kept = {"tab": "judges"}
@@ -66,24 +66,25 @@ def judges_tab(library: Library, query: Query) -> View:
     names, notices = [judge.judge for judge in judges.verdicts], list[str]()
     pairs = {(pair.first, pair.second): pair for pair in judges.report.pairs if pair.games}
     pairs |= {(pair.second, pair.first): turned(pair) for pair in pairs.values()}
-    look = offered(query.get("look", ""), names, notices)
-    others = [name for name in names if (look, name) in pairs]
-    beside = offered(query.get("with", "") if look else "", others, notices)
-    fields = [select("look", "Look closely at", names, look, nothing="none", is_filter=False)]
+    judge = offered(query.get("closely", ""), names, notices)
+    others = [name for name in names if (judge, name) in pairs]
+    other = offered(query.get("compare", "") if judge else "", others, notices)
+    fields = [select("closely", "Look closely at", names, judge, nothing="none", is_filter=False)]
     if others:
-        fields.append(select("with", "Beside", others, beside, nothing="no other", is_filter=False))
+        beside = "Beside", others, other
+        fields.append(select("compare", *beside, nothing="no other", is_filter=False))
     links = links_of(kept)
     parts = [
         notice(library.fault, *notices),
-        pair_html(pairs[look, beside], links) if beside else "",
-        judge_html(library, look, links) if look else "",
+        pair_html(pairs[judge, other], links) if other else "",
+        judge_html(library, judge, links) if judge else "",
         overview_html(judges, links),
         grades_html(judge_grades(library, tuple(names_of_graded(judges)))),
         notes_html(judges),
     ]
-    chosen = {name: value for name, value in (("look", look), ("with", beside)) if value}
+    chosen = filled({"closely": judge, "compare": other})
     form = choices_form(fields, kept)
-    said = f"Judges{look and f', {look} closely'}{beside and f', beside {beside}'}."
+    said = f"Judges{judge and f', {judge} closely'}{other and f', beside {other}'}."
     return View(kept | chosen, {"filters": form, "shown": of_judges(*parts)}, said)
 
 
@@ -106,8 +107,8 @@ def links_of(kept: Query) -> tables.Links:
     """Return the links of the tables. `kept`: the values of the view that they keep."""
     judgments = {"tab": "judgments"}
     return tables.Links(
-        judge=lambda judge: link(kept | {"look": judge}),
-        pair=lambda first, second: link(kept | {"look": first, "with": second}),
+        judge=lambda judge: link(kept | {"closely": judge}),
+        pair=lambda first, second: link(kept | {"closely": first, "compare": second}),
         judgments=lambda judge, filters: link(judgments | {"judge": judge, **filters}),
     )
 
@@ -135,7 +136,7 @@ def pair_html(pair: PairReport, links: tables.Links) -> str:
     """Return the labels of two judges in the same games, and how far they agree."""
 
     def games(label: str, other: str) -> str:
-        return links.judgments(pair.first, {"said": Said(label, other, pair.second).text})
+        return links.judgments(pair.first, {"labels": LabelFilter(label, other, pair.second).text})
 
     table = tables.pair_table([pair]) + tables.pair_confusion(pair, games)
     return part(f"{pair.first} and {pair.second}", table, [*ABOUT_PAIRS, *ABOUT_CONFUSION])

@@ -24,7 +24,7 @@ from arena.browser.html.judgment_page import Look, judgment_html, notice
 from arena.browser.html.markdown import plain, rendered, verbatim
 from arena.browser.index import ListedJudgment
 from arena.browser.judgment_view import judgment_view
-from arena.browser.library import LONGEST, ORDERS, SHORTEST, SHOWN, Filters, Library, Said
+from arena.browser.library import LONGEST, ORDERS, SHORTEST, VERDICTS, Filters, LabelFilter, Library
 from arena.browser.screens.beside import Rivals, rivals
 from arena.browser.screens.strip import strip_of, toggled, turned
 from arena.browser.screens.view import View
@@ -41,7 +41,7 @@ FILTERS = {
     "model": ("Model", "all models"),
     "baseline": ("Baseline", "any"),
     "category": ("Category or cluster", "all"),
-    "show": ("Verdict", "any"),
+    "verdict": ("Verdict", "any"),
     "order": ("Order", "as the questions"),
 }
 
@@ -241,11 +241,11 @@ def valid_filters(library: Library, request: Filters) -> tuple[Filters, Offers, 
     check("model", "model", library.models(judge))
     check("baseline", "baseline", library.baselines(judge, values["model"]))
     check("category", "category or cluster", library.categories())
-    check("show", "verdict", SHOWN)
+    check("verdict", "verdict", VERDICTS)
     check("order", "order", ORDERS)
     others = [name for name in judges if name != judge]
-    known = Said.of(request.said).is_known(others)
-    check("said", "verdict", [request.said] if known else [])
+    known = LabelFilter.of(request.labels).is_known(others)
+    check("labels", "verdict", [request.labels] if known else [])
     values["outcome"] = ",".join(name for name in OVERALL if name in request.outcome.split(","))
     if not compares(library, judge):
         # A judge of single answers has no outcomes to choose from.
@@ -254,7 +254,7 @@ def valid_filters(library: Library, request: Filters) -> tuple[Filters, Offers, 
             SHORTEST,
             *{values["order"]}.difference(["", LONGEST, SHORTEST]),
         ]
-        offers["show"] = [name for name in SHOWN if name in (NO_VERDICT, values["show"])]
+        offers["verdict"] = [name for name in VERDICTS if name in (NO_VERDICT, values["verdict"])]
     return Filters(**values), offers, notices
 
 
@@ -310,9 +310,9 @@ def no_judgment(library: Library, filters: Filters) -> str:
         reason = f"The files of {filters.judge} have no judgment that can be read."
     else:
         parts = {"of": filters.model, "against": filters.baseline, "in": filters.category}
-        parts["with"] = f'"{filters.show}"' if filters.show else ""
+        parts["with"] = f'"{filters.verdict}"' if filters.verdict else ""
         parts["that is"] = filters.outcome.replace(",", " or ")
-        parts["with a game that is"] = Said.of(filters.said).words
+        parts["with a game that is"] = LabelFilter.of(filters.labels).words
         words = "judgment" + "".join(f" {word} {name}" for word, name in parts.items() if name)
         text = filters.text
         reason = f'No {words} has "{text}" in it.' if text else f"There is no {words}."

@@ -13,8 +13,8 @@ from arena.browser.html.judgment_list import Choice, Strip
 from arena.browser.index import ListedJudgment
 from arena.browser.library import (
     Filters,
+    LabelFilter,
     Library,
-    Said,
     difference,
     until_changed,
 )
@@ -24,9 +24,9 @@ CLUSTERS, LEAST, MORE_OFTEN = 3, 3, 1.2
 NAMES = {
     "baseline": "against",
     "category": "in",
-    "show": "",
+    "verdict": "",
     "outcome": "",
-    "said": "a game is",
+    "labels": "a game is",
     "text": "search:",
 }
 
@@ -101,7 +101,7 @@ def chosen(filters: Filters) -> list[tuple[str, Choice]]:
         value = getattr(filters, name)
         values = value.split(",") if name == "outcome" else [value]
         for one in filter(None, values):
-            words = Said.of(one).words if name == "said" else one
+            words = LabelFilter.of(one).words if name == "labels" else one
             found.append((f"{word} {words}".strip(), Choice(name, one)))
     return found
 
