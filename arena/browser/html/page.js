@@ -2,113 +2,204 @@
 // forms ask the server for another view, whose parts take the place of those that have changed.
 // `element` is the element of Gradio that holds the page.
 
-const at = id => element.querySelector(`#${id}`);
-const view = at("view");
-const PLACE = ["question", "of", "against"];  // the values of a query that name a judgment
-const SILENT = "qa_browser.py does not answer. Is it still running?";
-let query = null;  // of the view that is shown
-let tab = "";
-let html = {};  // of its parts, by their ids
-let steps = 0;  // that were asked for since
-let asking = null;  // the view that is on its way
-let left = {};  // the last query of each tab
-const places = {};  // where the reader left the table that scrolls, by the query
+const byId = id => element.querySelector(`#${id}`);
+const view = byId("view");
 
-const sheet = element.querySelector("link");
-const styled = sheet.sheet ? null : new Promise(ready => sheet.addEventListener("load", ready));
+// The view that is shown
+let shownQuery = null;  // the query of its address
+let shownTab = "";
+let shownHtml = {};  // of its parts, by their ids
+
+// The view that is on its way
+let request = null;  // its query, and what stops the request
+let steps = 0;  // to judgments after or before the shown one
+
+// What the reader finds again
+let queryOfTab = {};  // the last query of each tab
+const scrollOfTable = {};  // left and top of the table that scrolls, by the query
+
+const JUDGMENT = ["question", "of", "against"];  // the values of a query that name a judgment
+const styles = element.querySelector("link");
+const stylesLoaded = styles.sheet ? null : new Promise(done => styles.addEventListener("load", done));
+
+// Requests
+
+// Returns the server's answer, null if the page is loaded again to ask for the password.
+async function ask(address, options) {
+  const response = await fetch(address, options);
+  if (response.status === 401) {
+    location.reload();
+    return null;
+  }
+  if (!response.ok) throw new Error(await response.text() || `the server answers ${response.status}`);
+  return response.json();
+}
+
+function showFault(error) {
+  const silent = error instanceof TypeError;  // so `fetch` says that nothing answers
+  const words = silent ? "qa_browser.py does not answer. Is it still running?" : error.message;
+  const fault = byId("fault") ?? document.createElement("p");
+  Object.assign(fault, {id: "fault", className: "notice", textContent: words});
+  fault.setAttribute("role", "alert");
+  view.before(fault);
+}
 
 // Views
 
-async function go(wanted, {back = false, quiet = false} = {}) {
-  if (asking?.wanted === wanted || quiet && asking) return;
-  asking?.stop.abort();
-  const mine = asking = {wanted, stop: new AbortController()};
-  if (!new URLSearchParams(wanted).has("step")) steps = 0;
+// `back`: the history has its address already. `quiet`: nobody waits for it.
+async function openView(query, {back = false, quiet = false} = {}) {
+  if (request?.query === query || quiet && request) return;
+  request?.stop.abort();
+  const mine = request = {query, stop: new AbortController()};
+  if (!new URLSearchParams(query).has("step")) steps = 0;
   const late = setTimeout(() => quiet || view.setAttribute("aria-busy", "true"), 300);
   try {
-    const answer = await fetch(`view${wanted}`, {signal: mine.stop.signal});
-    if (answer.status === 401) return location.reload();  // asks for the password
-    if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
-    const shown = await answer.json();
-    await styled;
-    show(shown, back);
+    const answer = await ask(`view${query}`, {signal: mine.stop.signal});
+    await stylesLoaded;
+    if (answer) showView(answer, back);
   } catch (error) {
-    if (error.name === "AbortError") return;
-    fail(error instanceof TypeError ? SILENT : `${error}`);
+    if (error.name !== "AbortError") showFault(error);
   } finally {
     clearTimeout(late);
-    if (asking === mine) {
-      asking = null;
+    if (request === mine) {
+      request = null;
       steps = 0;
       view.removeAttribute("aria-busy");
     }
   }
 }
 
-function show(shown, back) {
-  const now = new URLSearchParams(shown.query), before = new URLSearchParams(query ?? "");
-  const other = name => before.get(name) !== now.get(name);
-  if (other("bench")) left = {};
-  const changed = shown.tab !== tab, scrolled = view.querySelector(".box");
-  if (scrolled) places[query] = [scrolled.scrollLeft, scrolled.scrollTop];
-  if (changed) {
-    html = {};
-    view.replaceChildren();
-    view.dataset.tab = tab = shown.tab;
+function showView(answer, back) {
+  const before = new URLSearchParams(shownQuery ?? ""), after = new URLSearchParams(answer.query);
+  const differs = name => before.get(name) !== after.get(name);
+  const otherTab = answer.tab !== shownTab;
+  const newEntry = shownQuery !== null && !back && listQuery(shownQuery) !== listQuery(answer.query);
+  if (differs("bench")) queryOfTab = {};
+  keepScrollOfTable();
+  if (otherTab) clearView(answer.tab);
+  byId("fault")?.remove();
+  for (const [id, html] of Object.entries(answer.parts)) fillPart(id, html);
+  for (const part of [...view.children]) if (!(part.id in answer.parts)) part.remove();
+  if (otherTab || [...JUDGMENT, "at"].some(differs)) scrollTo(0, 0);
+  if (location.search !== answer.query) {
+    history[newEntry ? "pushState" : "replaceState"](null, "", answer.query);
   }
-  element.querySelector("#fault")?.remove();
-  for (const [id, text] of Object.entries(shown.parts)) fill(id, text);
-  for (const part of [...view.children]) if (!(part.id in shown.parts)) part.remove();
-  if (changed || [...PLACE, "at"].some(other)) scrollTo(0, 0);
-  const following = query !== null && !back && ofList(query) !== ofList(shown.query);
-  if (location.search !== shown.query) {
-    history[following ? "pushState" : "replaceState"](null, "", shown.query);
-  }
-  left[tab] = query = shown.query;
-  element.querySelector(".address").setAttribute("href", query);
-  document.title = `Judgments of ${at("title").querySelector("h1").textContent}`;
-  at("said").textContent = shown.said;
-  tend();
-  view.querySelector(".box")?.scrollTo(...places[query] ?? [0, 0]);
+  queryOfTab[shownTab] = shownQuery = answer.query;
+  element.querySelector(".address").setAttribute("href", shownQuery);
+  document.title = `Judgments of ${byId("title").querySelector("h1").textContent}`;
+  byId("said").textContent = answer.said;
+  askForTheRest();
+  keepWordsOpen();
+  setTabStops();
+  scrollToCurrent();
+  markSoughtWords();
 }
 
 // The part of a query that makes another entry of the history if it changes.
-function ofList(text) {
-  const parameters = new URLSearchParams(text);
-  for (const name of [...PLACE, "game", "written", "first"]) parameters.delete(name);
-  parameters.sort();
-  return parameters.toString();
+function listQuery(query) {
+  const values = new URLSearchParams(query);
+  for (const name of [...JUDGMENT, "game", "written", "first"]) values.delete(name);
+  values.sort();
+  return values.toString();
 }
 
-function fill(id, text) {
-  if (html[id] === text) return;
-  html[id] = text;
-  const part = at(id) ?? view.appendChild(Object.assign(document.createElement("section"), {id}));
-  const focused = part.contains(document.activeElement) && mark(document.activeElement);
+function keepScrollOfTable() {
+  const table = view.querySelector(".box");
+  if (table) scrollOfTable[shownQuery] = [table.scrollLeft, table.scrollTop];
+}
+
+function clearView(tab) {
+  shownHtml = {};
+  view.replaceChildren();
+  view.dataset.tab = shownTab = tab;
+}
+
+// A part whose HTML is as before stays as it is. Another keeps its scrolling and its focus.
+function fillPart(id, html) {
+  if (shownHtml[id] === html) return;
+  shownHtml[id] = html;
+  const part = byId(id) ?? view.appendChild(Object.assign(document.createElement("section"), {id}));
+  const focused = part.contains(document.activeElement) && selectorOf(document.activeElement);
   const {scrollTop, scrollLeft} = part;
-  part.innerHTML = text;
+  part.innerHTML = html;
   Object.assign(part, {scrollTop, scrollLeft});
   if (focused) part.querySelector(focused)?.focus({preventScroll: true});
 }
 
 // A selector that finds an element again in the HTML that takes its place.
-function mark(one) {
-  if (one.id) return `#${CSS.escape(one.id)}`;
-  if (one.name) return `[name="${one.name}"]${one.type === "radio" ? ":checked" : ""}`;
-  if (one.closest("thead")) return "thead [aria-sort] a";
-  return one.matches(".row") ? ".row:not([tabindex])" : `a[href="${CSS.escape(one.getAttribute("href") ?? "")}"]`;
+function selectorOf(target) {
+  if (target.id) return `#${CSS.escape(target.id)}`;
+  if (target.name) return `[name="${target.name}"]${target.type === "radio" ? ":checked" : ""}`;
+  if (target.closest("thead")) return "thead [aria-sort] a";
+  if (target.matches(".row")) return ".row:not([tabindex])";
+  return `a[href="${CSS.escape(target.getAttribute("href") ?? "")}"]`;
 }
 
-function fail(words) {
-  const fault = at("fault") ?? document.createElement("p");
-  Object.assign(fault, {id: "fault", className: "notice", textContent: words});
-  fault.setAttribute("role", "alert");
-  view.before(fault);
+// After a view is shown
+
+// A first view leaves out what takes the server time.
+function askForTheRest() {
+  if (view.querySelector(".later")) setTimeout(() => openView(`${shownQuery}&later=1`, {quiet: true}));
+}
+
+// The judge's words stay open or closed from judgment to judgment, as the reader left them.
+let wordsOpen = true;
+function keepWordsOpen() {
+  for (const words of view.querySelectorAll(".explanation.own")) words.open = wordsOpen;
+}
+view.addEventListener("toggle", event => {
+  if (!event.target.matches(".own") || !event.target.isConnected) return;
+  wordsOpen = event.target.open;
+  keepWordsOpen();
+}, true);
+
+// The links of a table or a strip are one stop for the Tab key: the one that had the focus last.
+const ONE_STOP = "table.grid, .on-question";
+const currentLink = links => links.find(link => link.matches("[aria-current]:first-child"));
+function setTabStops() {
+  for (const group of view.querySelectorAll(ONE_STOP)) {
+    const links = [...group.querySelectorAll("a")], stop = currentLink(links) ?? links[0];
+    for (const link of links) link.tabIndex = link === stop ? 0 : -1;
+  }
+}
+view.addEventListener("focusin", event => {
+  const group = event.target.closest(ONE_STOP);
+  if (!group) return;
+  for (const stop of group.querySelectorAll("a[tabindex='0']")) stop.tabIndex = -1;
+  event.target.tabIndex = 0;
+});
+
+function scrollToCurrent() {
+  for (const group of view.querySelectorAll(ONE_STOP)) {
+    const item = currentLink([...group.querySelectorAll("a")])?.parentNode, strip = item?.parentNode;
+    if (strip) strip.scrollLeft = item.offsetLeft - strip.firstElementChild.offsetLeft - strip.clientWidth / 2;
+  }
+  view.querySelector(".row[aria-current]")?.scrollIntoView({block: "nearest"});
+  view.querySelector(".box")?.scrollTo(...scrollOfTable[shownQuery] ?? [0, 0]);
+}
+
+// Marks the searched words without a change of the HTML.
+function markSoughtWords() {
+  if (!CSS.highlights) return;
+  const marks = new Highlight(), judgment = byId("judgment");
+  const sought = judgment?.querySelector(".sought")?.textContent.toLowerCase();
+  const texts = sought && document.createTreeWalker(judgment, NodeFilter.SHOW_TEXT);
+  while (sought && texts.nextNode()) {
+    const node = texts.currentNode, words = node.data.toLowerCase();
+    if (words.length !== node.data.length || node.parentNode.matches(".sought")) continue;
+    for (let start = words.indexOf(sought); start >= 0; start = words.indexOf(sought, start + sought.length)) {
+      const range = new Range();
+      range.setStart(node, start);
+      range.setEnd(node, start + sought.length);
+      marks.add(range);
+    }
+  }
+  CSS.highlights.set("sought", marks);
 }
 
 // Links and fields
 
-function opens(event) {
+function followLink(event) {
   const link = event.target.closest("a[href]");
   if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || link.target) return;
   const address = link.getAttribute("href");
@@ -117,27 +208,27 @@ function opens(event) {
   if (link.matches(".address")) return copyLink(link);
   if (link.ariaDisabled === "true") return;
   if (link.id === "next" || link.id === "previous") return step(link.id === "next" ? 1 : -1);
-  go(link.dataset.tab ? left[link.dataset.tab] ?? address : address);
+  openView(queryOfTab[link.dataset.tab] ?? address);
 }
 
 // Steps go on from what was asked for last, even if it is not there yet.
 function step(number) {
-  const wanted = new URLSearchParams(asking?.wanted ?? query);
+  const values = new URLSearchParams(request?.query ?? shownQuery);
   steps += number;
-  wanted.delete("first");
-  wanted.set("step", steps);
-  go(`?${wanted}`);
+  values.delete("first");
+  values.set("step", steps);
+  openView(`?${values}`);
 }
 
 // Another order begins with its first judgment. Other choices keep the one that is open.
-function choose(form, changed) {
-  const wanted = new URLSearchParams(new FormData(form));
-  if (changed === "order") for (const name of PLACE) wanted.delete(name);
-  for (const name of [...wanted.keys()]) if (!wanted.get(name)) wanted.delete(name);
-  go(`?${wanted}`);
+function openChoices(form, changed) {
+  const values = new URLSearchParams(new FormData(form));
+  if (changed === "order") for (const name of JUDGMENT) values.delete(name);
+  for (const name of [...values.keys()]) if (!values.get(name)) values.delete(name);
+  openView(`?${values}`);
 }
 
-// What is written, as far as the page may write: the answer is the view that follows.
+// What is written, as far as the page may write: the answer is the query of the view that follows.
 let sending = false;
 async function send(form, button) {
   if (sending) return;
@@ -145,20 +236,19 @@ async function send(form, button) {
   const body = JSON.stringify(Object.fromEntries(new FormData(form, button)));
   const headers = {"Content-Type": "application/json"};
   try {
-    const answer = await fetch(form.dataset.post, {method: "POST", headers, body});
-    if (answer.status === 401) return location.reload();
-    if (!answer.ok) throw new Error(await answer.text() || `the server answers ${answer.status}`);
+    const query = await ask(form.dataset.post, {method: "POST", headers, body});
+    if (query === null) return;
     view.focus({preventScroll: true});  // no key shall press a button of the next view unasked
-    await go(await answer.json());
+    await openView(query);
   } catch (error) {
-    fail(error instanceof TypeError ? SILENT : error.message);
+    showFault(error);
   } finally {
     sending = false;
   }
 }
 
 element.addEventListener("click", event => {
-  if (event.target.closest("#ask")) return at("help").showModal();
+  if (event.target.closest("#ask")) return byId("help").showModal();
   if (event.target.closest(".skip")) {
     event.preventDefault();
     return view.focus();
@@ -166,10 +256,10 @@ element.addEventListener("click", event => {
   const verdict = event.target.closest("#judgment .verdict");
   const game = verdict && [...verdict.parentNode.children].indexOf(verdict);
   if (verdict) return element.querySelectorAll("#game input")[game]?.click();
-  opens(event);
+  followLink(event);
 });
 element.addEventListener("change", event => {
-  if (event.target.form?.matches(".filters")) choose(event.target.form, event.target.name);
+  if (event.target.form?.matches(".filters")) openChoices(event.target.form, event.target.name);
 });
 element.addEventListener("submit", event => {
   if (event.target.dataset.post) {
@@ -178,18 +268,18 @@ element.addEventListener("submit", event => {
   }
   if (!event.target.matches(".filters")) return;
   event.preventDefault();
-  choose(event.target);
+  openChoices(event.target);
 });
-addEventListener("popstate", () => go(location.search, {back: true}));
+addEventListener("popstate", () => openView(location.search, {back: true}));
 
 // Browsers offer a clipboard to pages of https and of localhost only.
 function copyLink(link) {
-  const answer = words => {
+  const say = words => {
     link.dataset.words ??= link.textContent;
     link.textContent = words;
     setTimeout(() => { link.textContent = link.dataset.words; }, 2000);
   };
-  copy(link.href).then(() => answer("Copied"), () => answer("Copy it from the address"));
+  copy(link.href).then(() => say("Copied"), () => say("Copy it from the address"));
 }
 
 function copy(text) {
@@ -220,16 +310,8 @@ function linkFrom(link, key) {
   return next?.querySelector("a");
 }
 
-// The links of a table or a strip are one stop for the Tab key: the one that had the focus last.
-const ROVING = "table.grid, .on-question";
-view.addEventListener("focusin", event => {
-  const links = event.target.closest(ROVING)?.querySelectorAll("a[tabindex='0']") ?? [];
-  for (const stop of links) stop.tabIndex = stop === event.target ? 0 : -1;
-  if (event.target.closest(ROVING)) event.target.tabIndex = 0;
-});
-
 document.addEventListener("keydown", event => {
-  if (event.ctrlKey || event.metaKey || event.altKey || at("help").open) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || byId("help").open) return;
   const link = event.target.closest("#found .row, .on-question a, .grid a");
   if (link && event.key in MOVES) {
     event.preventDefault();
@@ -237,10 +319,10 @@ document.addEventListener("keydown", event => {
   }
   if (event.target.closest("input:not([type=radio], [type=checkbox]), textarea, select")) return;
   const keys = {
-    "?": () => at("help").showModal(),
+    "?": () => byId("help").showModal(),
     "/": () => element.querySelector("input[type=search]")?.focus(),
-    j: () => at("next") && step(1),
-    k: () => at("previous") && step(-1),
+    j: () => byId("next") && step(1),
+    k: () => byId("previous") && step(-1),
     g: () => element.querySelector("#game input:not(:checked)")?.click(),
   };
   const button = view.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
@@ -250,46 +332,4 @@ document.addEventListener("keydown", event => {
   keys[event.key]();
 });
 
-// The judgment
-
-// It keeps the judge's words open or closed as the reader left them, shows its row of the list, and
-// marks the searched words, without a change of its HTML.
-let wordsOpen = true;
-view.addEventListener("toggle", event => {
-  if (!event.target.matches(".own") || !event.target.isConnected) return;
-  wordsOpen = event.target.open;
-  keepWords();
-}, true);
-
-function keepWords() {
-  for (const words of view.querySelectorAll(".explanation.own")) words.open = wordsOpen;
-}
-
-function tend() {
-  if (view.querySelector(".later")) setTimeout(() => go(`${query}&later=1`, {quiet: true}));
-  keepWords();
-  for (const group of view.querySelectorAll(ROVING)) {
-    const links = [...group.querySelectorAll("a")], current = links.find(link => link.matches("[aria-current]:first-child"));
-    for (const link of links) link.tabIndex = link === (current ?? links[0]) ? 0 : -1;
-    const item = current?.parentNode, strip = item?.parentNode;
-    if (strip) strip.scrollLeft = item.offsetLeft - strip.firstElementChild.offsetLeft - strip.clientWidth / 2;
-  }
-  view.querySelector(".row[aria-current]")?.scrollIntoView({block: "nearest"});
-  if (!CSS.highlights) return;
-  const marks = new Highlight(), shown = at("judgment");
-  const sought = shown?.querySelector(".sought")?.textContent.toLowerCase();
-  const texts = sought && document.createTreeWalker(shown, NodeFilter.SHOW_TEXT);
-  while (sought && texts.nextNode()) {
-    const text = texts.currentNode, words = text.data.toLowerCase();
-    if (words.length !== text.data.length || text.parentNode.matches(".sought")) continue;
-    for (let place = words.indexOf(sought); place >= 0; place = words.indexOf(sought, place + sought.length)) {
-      const range = new Range();
-      range.setStart(text, place);
-      range.setEnd(text, place + sought.length);
-      marks.add(range);
-    }
-  }
-  CSS.highlights.set("sought", marks);
-}
-
-go(location.search || "?");
+openView(location.search || "?");
