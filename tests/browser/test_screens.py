@@ -466,7 +466,7 @@ class TestBoard:
         assert shown(sort="model") == [("2", "base"), ("3", "m"), ("1", "n")]
         assert shown(sort="-model") == [("1", "n"), ("3", "m"), ("2", "base")]
         assert shown(sort="nonsense") == by_score
-        assert shown(find="N") == [("1", "n")]
+        assert shown(name="N") == [("1", "n")]
         page = board_screen(library, BoardChoice(judge="j", sort="model")).table_html
         heads = re.findall(r'aria-sort="(\w+)"><a href="[^"]*sort=([\w-]+)">(\w+)', page)
         assert heads == [("ascending", "-model", "model")]

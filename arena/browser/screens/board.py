@@ -25,7 +25,7 @@ CENTERS = {"mean": "from their mean", "none": "as counted"}
 class BoardChoice:
     """The choices of the tab, as in its link. `control`: style features. `resample`, `center`: one
     of RESAMPLES and of CENTERS. `anchor`: MEAN or a model, "" unless the board is of all pairs.
-    `find`: words in names. `sort`: the name of a column, with a minus the other way round.
+    `name`: part of a name. `sort`: the name of a column, with a minus the other way round.
     """
 
     judge: str = ""
@@ -35,7 +35,7 @@ class BoardChoice:
     control: tuple[str, ...] = ()
     resample: str = ""
     center: str = ""
-    find: str = ""
+    name: str = ""
     sort: str = ""
 
     @classmethod
@@ -75,7 +75,7 @@ class BoardScreen:
         ]
         if self.pairwise:
             inputs += self._comparisons()
-        inputs.append(search("find", "Models (Enter)", chosen.find, "part of a name"))
+        inputs.append(search("name", "Models (Enter)", chosen.name, "part of a name"))
         form = choices_form(inputs, {"tab": "leaderboard", "sort": chosen.sort})
         said = f"Leaderboard by {chosen.judge}."
         return View(chosen.query, {"filters": form, "shown": self.table_html}, said)
@@ -117,7 +117,7 @@ def board_screen(library: Library, choice: BoardChoice) -> BoardScreen:
         ),
         sorted=lambda order: link(replace(choice, sort=order).query),
         order=choice.sort,
-        find=choice.find,
+        name=choice.name,
     )
     try:
         if not judge:

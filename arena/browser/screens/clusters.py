@@ -171,8 +171,7 @@ def cluster_screen(library: Library, choice: ClusterChoice) -> ClusterScreen:
     names = [name for name in (model, beside) if name]
     usual_minimum = str(FEW) if judged(table.boards, names, FEW) else ANY
     offers["min_questions"] = [number for number in MIN_QUESTIONS if number != usual_minimum]
-    chosen = choice.min_questions
-    chosen = chosen if chosen in offers["min_questions"] else ""
+    chosen = choice.min_questions if choice.min_questions in offers["min_questions"] else ""
     sort = choice.sort if choice.sort.removeprefix("-") in ORDERS else ORDERS[0]
     sort = sort if beside or "beside" not in sort else ORDERS[0]
     fewest = MIN_QUESTIONS[chosen or usual_minimum]
