@@ -185,8 +185,8 @@ def judgments_of(
             faults.repeated.append(number)
         keys.add(key)
         labels = tuple(None if game is None else label_of(game.score) for game in line.games)
-        again = [game.repeats or () if game else () for game in line.games]
-        repeats = tuple(tuple(one.score for one in of_game) for of_game in again)
+        further = [game.repeats or () if game else () for game in line.games]
+        repeats = tuple(tuple(one.score for one in of_game) for of_game in further)
         repeats = repeats if any(repeats) else ()
         pairwise = not any(map(is_grade, labels)) and b'"pairwise"' not in bytes(line.settings)
         baseline = line.baseline or ""

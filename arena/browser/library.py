@@ -215,10 +215,10 @@ class Library:
     @until_changed
     def by_question(self, judge: str) -> Mapping[str, Sequence[ListedJudgment]]:
         """Return the judgments of a judge by question."""
-        of = defaultdict[str, list[ListedJudgment]](list)
+        entries = defaultdict[str, list[ListedJudgment]](list)
         for entry in self.judgments(judge):
-            of[entry.question].append(entry)
-        return of
+            entries[entry.question].append(entry)
+        return entries
 
     @once_a_view
     def _files(self, judge: str, model: str = "") -> list[Path]:
@@ -281,21 +281,21 @@ class Library:
         if filters.labels:
             entries = list(filter(self.label_test(filters), entries))
         if filters.outcome:
-            wanted = set(filters.outcome.split(","))
-            entries = [entry for entry in entries if overall(entry.labels) in wanted]
+            outcomes = set(filters.outcome.split(","))
+            entries = [entry for entry in entries if overall(entry.labels) in outcomes]
         if index.folded(filters.text):
-            entries = list(filter(self.found_in(filters.text), entries))
+            entries = list(filter(self.search(filters.text), entries))
         rank = {question: i for i, question in enumerate(self.questions)}
         entries.sort(key=lambda e: (rank.get(e.question, len(rank)), e.question, e.model))
         if filters.order:
             key, sign = self._order(filters)
 
-            def value(entry: ListedJudgment) -> float:
-                known = key(entry)
+            def place(entry: ListedJudgment) -> float:
+                value = key(entry)
                 # Judgments whose value is unknown come last in any order.
-                return math.inf if known is None or math.isinf(known) else sign * known
+                return math.inf if value is None or math.isinf(value) else sign * value
 
-            entries.sort(key=value)
+            entries.sort(key=place)
         return entries
 
     def _order(self, filters: Filters) -> tuple[Callable[[ListedJudgment], float | None], int]:
@@ -323,7 +323,7 @@ class Library:
         """
         styles = functools.cache(lambda model: self.styles[self.answer_file(model)].counts)
 
-        def of(entry: ListedJudgment) -> tuple[float, float]:
+        def lengths_of(entry: ListedJudgment) -> tuple[float, float]:
             model, baseline = (
                 styles(entry.model),
                 styles(entry.baseline) if entry.baseline else None,
@@ -331,30 +331,30 @@ class Library:
             other = baseline.tokens(entry.question) if baseline else math.inf
             return model.tokens(entry.question), other
 
-        return of
+        return lengths_of
 
-    def found_in(self, text: str) -> Callable[[ListedJudgment], frozenset[str]]:
+    def search(self, text: str) -> Callable[[ListedJudgment], frozenset[str]]:
         """Return the function from a judgment to the places with a text: "prompt", the answers of
         "model" and "baseline", and "judge" for its words. "id" if its question has this id.
         """
-        sought, questions = index.folded(text), self.questions.values()
-        prompts = {q.id for q in questions if any(sought in index.folded(t) for t in q.texts)}
+        folded, questions = index.folded(text), self.questions.values()
+        prompts = {q.id for q in questions if any(folded in index.folded(t) for t in q.texts)}
         answers = functools.cache(
-            lambda model: self._answer_texts[self.answer_file(model)].matching(sought)
+            lambda model: self._answer_texts[self.answer_file(model)].matching(folded)
         )
-        judgments = functools.cache(lambda file: self._judgment_texts[file].matching(sought))
+        judgments = functools.cache(lambda file: self._judgment_texts[file].matching(folded))
 
-        def found(entry: ListedJudgment) -> frozenset[str]:
-            places = {
-                "id": index.folded(entry.question) == sought,
+        def places_of(entry: ListedJudgment) -> frozenset[str]:
+            has_text = {
+                "id": index.folded(entry.question) == folded,
                 "prompt": entry.question in prompts,
                 "model": entry.question in answers(entry.model),
                 "baseline": bool(entry.baseline) and entry.question in answers(entry.baseline),
                 "judge": entry.place.offset in judgments(entry.file),
             }
-            return frozenset(place for place, has in places.items() if has)
+            return frozenset(place for place, has in has_text.items() if has)
 
-        return found
+        return places_of
 
     def label_test(self, filters: Filters) -> Callable[[ListedJudgment], bool]:
         """Return the test of a judgment for a game with the labels of a filter. Judgments of other

@@ -49,23 +49,23 @@ ABOUT_MODELS = (
 
 
 def judges_tab(library: Library, query: Query) -> View:
-    """Return the tab for a link. `closely`: a judge to look at, `compare`: another beside it.
+    """Return the tab for a link. `closely`: the judge to look at. `compare`: another beside it.
     `judge` is not used here: it is that of the other tabs.
     """
-    kept = {"tab": "judges"}
+    base = {"tab": "judges"}
     if query.get("judge") in library.judges():
-        kept["judge"] = query["judge"]
+        base["judge"] = query["judge"]
     try:
         judges = judge_statistics(library)
     except InputError as error:
         grades = judge_grades(library, tuple(library.judges()))
-        why = [] if grades else ["There are no verdicts of judges.", *without_flags(str(error))]
-        why = why if library.judges() else [f"{library.bench.folder} has no judgments yet."]
-        shown = of_judges(notice(library.fault, *why), grades_html(grades))
-        return View(kept, {"shown": shown}, "Judges.")
+        reasons = [] if grades else ["There are no verdicts of judges.", *without_flags(str(error))]
+        reasons = reasons if library.judges() else [f"{library.bench.folder} has no judgments yet."]
+        shown = of_judges(notice(library.fault, *reasons), grades_html(grades))
+        return View(base, {"shown": shown}, "Judges.")
     names, notices = [judge.judge for judge in judges.verdicts], list[str]()
     pairs = {(pair.first, pair.second): pair for pair in judges.report.pairs if pair.games}
-    pairs |= {(pair.second, pair.first): turned(pair) for pair in pairs.values()}
+    pairs |= {(pair.second, pair.first): mirrored(pair) for pair in pairs.values()}
     judge = offered(query.get("closely", ""), names, notices)
     others = [name for name in names if (judge, name) in pairs]
     other = offered(query.get("compare", "") if judge else "", others, notices)
@@ -73,7 +73,7 @@ def judges_tab(library: Library, query: Query) -> View:
     if others:
         beside = "Beside", others, other
         fields.append(select("compare", *beside, nothing="no other", is_filter=False))
-    links = links_of(kept)
+    links = links_of(base)
     parts = [
         notice(library.fault, *notices),
         pair_html(pairs[judge, other], links) if other else "",
@@ -83,9 +83,9 @@ def judges_tab(library: Library, query: Query) -> View:
         notes_html(judges),
     ]
     chosen = filled({"closely": judge, "compare": other})
-    form = choices_form(fields, kept)
+    form = choices_form(fields, base)
     said = f"Judges{judge and f', {judge} closely'}{other and f', beside {other}'}."
-    return View(kept | chosen, {"filters": form, "shown": of_judges(*parts)}, said)
+    return View(base | chosen, {"filters": form, "shown": of_judges(*parts)}, said)
 
 
 def offered(name: str, names: Collection[str], notices: list[str]) -> str:
@@ -103,17 +103,17 @@ def names_of_graded(judges: JudgeStatistics) -> Iterator[str]:
     yield from judges.report.left_out
 
 
-def links_of(kept: Query) -> tables.Links:
-    """Return the links of the tables. `kept`: the values of the view that they keep."""
+def links_of(base: Query) -> tables.Links:
+    """Return the links of the tables. `base`: the values of the view that they keep."""
     judgments = {"tab": "judgments"}
     return tables.Links(
-        judge=lambda judge: link(kept | {"closely": judge}),
-        pair=lambda first, second: link(kept | {"closely": first, "compare": second}),
+        judge=lambda judge: link(base | {"closely": judge}),
+        pair=lambda first, second: link(base | {"closely": first, "compare": second}),
         judgments=lambda judge, filters: link(judgments | {"judge": judge, **filters}),
     )
 
 
-def turned(pair: PairReport) -> PairReport:
+def mirrored(pair: PairReport) -> PairReport:
     """Return the agreement of two judges as that of the second with the first."""
     table = tuple(zip(*pair.confusion, strict=True))
     return replace(pair, first=pair.second, second=pair.first, confusion=table)
@@ -128,8 +128,8 @@ def part(title: str, table: str, about: Iterable[str] = ()) -> str:
     """Return a table below its title, with sentences about it."""
     words = "".join(f'<p class="how">{plain(text)}</p>' for text in about)
     # On a narrow window the table scrolls, and keys must reach it.
-    reached = "" if "<a " in table else f' tabindex="0" role="group" aria-label="{plain(title)}"'
-    return f'<h3>{plain(title)}</h3><div class="wide"{reached}>{table}</div>{words}'
+    focus = "" if "<a " in table else f' tabindex="0" role="group" aria-label="{plain(title)}"'
+    return f'<h3>{plain(title)}</h3><div class="wide"{focus}>{table}</div>{words}'
 
 
 def pair_html(pair: PairReport, links: tables.Links) -> str:
@@ -163,10 +163,10 @@ def overview_html(judges: JudgeStatistics, links: tables.Links) -> str:
     """Return the verdicts of all judges, and the agreement of each two."""
     table = tables.verdict_table(judges.verdicts, links)
     shown = part("What each judge says", table, ABOUT_VERDICTS)
-    compared = [pair for pair in judges.report.pairs if pair.games]
-    if compared:
-        pairs = tables.pair_table(compared, links)
-        return shown + part("Where judges agree", pairs, ABOUT_PAIRS)
+    pairs = [pair for pair in judges.report.pairs if pair.games]
+    if pairs:
+        table = tables.pair_table(pairs, links)
+        return shown + part("Where judges agree", table, ABOUT_PAIRS)
     alone = "There is one judge only: nobody to agree with."
     none = "No two judges decided the same games."
     return shown + part("Where judges agree", notice(alone if len(judges.verdicts) < 2 else none))
