@@ -254,7 +254,7 @@ def measure(data_dir: Path, visits: int) -> Iterator[tuple[str, float]]:
         yield "choose another model", page.ask(**MODEL | {"model": "model-002"})
         yield "all models, first time", page.ask(**ALL)
         yield "all models, next question", steps(page, ALL)
-        yield "filter", page.ask(**ALL, show="games disagree")
+        yield "filter", page.ask(**ALL, verdict="games disagree")
         yield "filter by outcome", page.ask(**ALL, outcome="lost,split")
         yield "longest first, first time", page.ask(**ALL, order="longest answers first")
         search, step = beside(page, {**ALL, "text": "abc d"})

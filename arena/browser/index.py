@@ -135,7 +135,7 @@ class ListedJudgment(msgspec.Struct, frozen=True, gc=False):
     repeats: tuple[Labels, ...] = ()  # further labels of each game, empty if no game has some
 
     @property
-    def said(self) -> list[set[str | None]]:
+    def game_labels(self) -> list[set[str | None]]:
         """The labels of each game in one spelling, those of its repeats among them."""
         games = zip_longest(self.labels[:2], self.repeats[:2], fillvalue=())
         return [{normal_label(one) for one in (label, *more)} - {None} for label, more in games]
@@ -185,8 +185,8 @@ def judgments_of(
             faults.repeated.append(number)
         keys.add(key)
         labels = tuple(None if game is None else label_of(game.score) for game in line.games)
-        again = [game.repeats or () if game else () for game in line.games]
-        repeats = tuple(tuple(one.score for one in of_game) for of_game in again)
+        further = [game.repeats or () if game else () for game in line.games]
+        repeats = tuple(tuple(one.score for one in of_game) for of_game in further)
         repeats = repeats if any(repeats) else ()
         pairwise = not any(map(is_grade, labels)) and b'"pairwise"' not in bytes(line.settings)
         baseline = line.baseline or ""

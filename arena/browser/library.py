@@ -44,7 +44,7 @@ from arena.browser.index import (
 )
 
 JUDGES_DISAGREE = "judges disagree"
-SHOWN = (*OUTCOMES.values(), NO_VERDICT, GAMES_DISAGREE, JUDGES_DISAGREE)
+VERDICTS = (*OUTCOMES.values(), NO_VERDICT, GAMES_DISAGREE, JUDGES_DISAGREE)
 LONGEST, SHORTEST = "longest answers first", "shortest answers first"
 LOSSES, WINS = "clearest losses first", "clearest wins first"
 LONGER, SHORTER = "much longer than the baseline first", "much shorter than the baseline first"
@@ -54,15 +54,15 @@ LARGE = 1 << 25  # bytes of judgments, which take about a twentieth of a second
 RECENT = 16  # results of a kind in memory: enough for several readers, or for one who compares
 
 
-class Said(NamedTuple):
-    """A label of a game, and the label that another judge, `by`, gives the same game."""
+class LabelFilter(NamedTuple):
+    """A label of a game, and the label that another judge gives the same game."""
 
     label: str
-    other: str = ""
-    by: str = ""  # "" for no other judge
+    other_label: str = ""
+    other_judge: str = ""  # "" for no other judge
 
     @classmethod
-    def of(cls, text: str) -> Said:
+    def of(cls, text: str) -> LabelFilter:
         """Return the labels that a filter's text has: "A>B", or "A>B|B>A|other-judge"."""
         return cls(*text.split("|", 2))
 
@@ -74,19 +74,21 @@ class Said(NamedTuple):
     @property
     def words(self) -> str:
         """The filter as a reader sees it."""
-        return f"{self.label}, by {self.by} {self.other}" if self.by else self.label
+        other = f", by {self.other_judge} {self.other_label}" if self.other_judge else ""
+        return self.label + other
 
-    def is_known(self, others: Sequence[str]) -> bool:
+    def is_known(self, judges: Sequence[str]) -> bool:
         """Whether the labels exist, and the other judge is one of those given."""
-        beside = self.other in LABELS and self.by in others
-        return self.label in LABELS and (beside if self.other else not self.by)
+        other = self.other_label in LABELS and self.other_judge in judges
+        return self.label in LABELS and (other if self.other_label else not self.other_judge)
 
-    def fits(self, judgment: ListedJudgment, beside: ListedJudgment | None = None) -> bool:
+    def fits(self, judgment: ListedJudgment, other: ListedJudgment | None = None) -> bool:
         """Whether a judgment, beside that of the other judge, has a game with these labels."""
-        others = beside.said if beside else ()
-        games = zip_longest(judgment.said, others, fillvalue=frozenset[str]())
+        of_other = other.game_labels if other else ()
+        games = zip_longest(judgment.game_labels, of_other, fillvalue=frozenset[str]())
         return any(
-            self.label in one and (not self.by or self.other in other) for one, other in games
+            self.label in labels and (not self.other_judge or self.other_label in other_labels)
+            for labels, other_labels in games
         )
 
 
@@ -98,11 +100,11 @@ class Filters:
     model: str = ""
     baseline: str = ""
     category: str = ""  # or a cluster
-    show: str = ""  # one of SHOWN
+    verdict: str = ""  # one of VERDICTS
     order: str = ""  # one of ORDERS
     text: str = ""  # in the prompt, an answer or the judge's words
     outcome: str = ""  # those of OVERALL that are wanted, with commas between them
-    said: str = ""  # the text of a Said
+    labels: str = ""  # the text of a LabelFilter
 
     @property
     def base(self) -> Filters:
@@ -213,10 +215,10 @@ class Library:
     @until_changed
     def by_question(self, judge: str) -> Mapping[str, Sequence[ListedJudgment]]:
         """Return the judgments of a judge by question."""
-        of = defaultdict[str, list[ListedJudgment]](list)
+        entries = defaultdict[str, list[ListedJudgment]](list)
         for entry in self.judgments(judge):
-            of[entry.question].append(entry)
-        return of
+            entries[entry.question].append(entry)
+        return entries
 
     @once_a_view
     def _files(self, judge: str, model: str = "") -> list[Path]:
@@ -258,42 +260,42 @@ class Library:
     @until_changed
     def select(self, filters: Filters) -> Sequence[ListedJudgment]:
         """Return the judgments that pass the filters, by default ordered by question and model."""
-        show, category, baseline = filters.show, filters.category, filters.baseline
+        verdict, category, baseline = filters.verdict, filters.category, filters.baseline
         judgments = self.judgments(filters.judge, filters.model)
         entries = [entry.against(baseline) for entry in judgments]
         entries = [entry for entry in entries if baseline in ("", entry.baseline)]
         if category:
             ids = {q.id for q in self.questions.values() if category in (q.category, q.cluster)}
             entries = [entry for entry in entries if entry.question in ids]
-        if show == GAMES_DISAGREE:
+        if verdict == GAMES_DISAGREE:
             entries = [entry for entry in entries if games_disagree(entry.labels)]
-        elif show == JUDGES_DISAGREE:
+        elif verdict == JUDGES_DISAGREE:
             # Judges disagree if they favour different sides of the same answers.
             sides = defaultdict[tuple[str, str, str], set[int | None]](set)
             for judge in self.judges():
                 for entry in self.judgments(judge, filters.model):
                     sides[entry.against(baseline).key].add(tendency(entry.labels))
             entries = [entry for entry in entries if len(sides[entry.key] - {None}) > 1]
-        elif show:
-            entries = [entry for entry in entries if show in entry.outcomes.values()]
-        if filters.said:
-            entries = list(filter(self.saying(filters), entries))
+        elif verdict:
+            entries = [entry for entry in entries if verdict in entry.outcomes.values()]
+        if filters.labels:
+            entries = list(filter(self.label_test(filters), entries))
         if filters.outcome:
-            wanted = set(filters.outcome.split(","))
-            entries = [entry for entry in entries if overall(entry.labels) in wanted]
+            outcomes = set(filters.outcome.split(","))
+            entries = [entry for entry in entries if overall(entry.labels) in outcomes]
         if index.folded(filters.text):
-            entries = list(filter(self.found_in(filters.text), entries))
+            entries = list(filter(self.search(filters.text), entries))
         rank = {question: i for i, question in enumerate(self.questions)}
         entries.sort(key=lambda e: (rank.get(e.question, len(rank)), e.question, e.model))
         if filters.order:
             key, sign = self._order(filters)
 
-            def value(entry: ListedJudgment) -> float:
-                known = key(entry)
+            def place(entry: ListedJudgment) -> float:
+                value = key(entry)
                 # Judgments whose value is unknown come last in any order.
-                return math.inf if known is None or math.isinf(known) else sign * known
+                return math.inf if value is None or math.isinf(value) else sign * value
 
-            entries.sort(key=value)
+            entries.sort(key=place)
         return entries
 
     def _order(self, filters: Filters) -> tuple[Callable[[ListedJudgment], float | None], int]:
@@ -321,7 +323,7 @@ class Library:
         """
         styles = functools.cache(lambda model: self.styles[self.answer_file(model)].counts)
 
-        def of(entry: ListedJudgment) -> tuple[float, float]:
+        def lengths_of(entry: ListedJudgment) -> tuple[float, float]:
             model, baseline = (
                 styles(entry.model),
                 styles(entry.baseline) if entry.baseline else None,
@@ -329,44 +331,44 @@ class Library:
             other = baseline.tokens(entry.question) if baseline else math.inf
             return model.tokens(entry.question), other
 
-        return of
+        return lengths_of
 
-    def found_in(self, text: str) -> Callable[[ListedJudgment], frozenset[str]]:
+    def search(self, text: str) -> Callable[[ListedJudgment], frozenset[str]]:
         """Return the function from a judgment to the places with a text: "prompt", the answers of
         "model" and "baseline", and "judge" for its words. "id" if its question has this id.
         """
-        sought, questions = index.folded(text), self.questions.values()
-        prompts = {q.id for q in questions if any(sought in index.folded(t) for t in q.texts)}
+        folded, questions = index.folded(text), self.questions.values()
+        prompts = {q.id for q in questions if any(folded in index.folded(t) for t in q.texts)}
         answers = functools.cache(
-            lambda model: self._answer_texts[self.answer_file(model)].matching(sought)
+            lambda model: self._answer_texts[self.answer_file(model)].matching(folded)
         )
-        judgments = functools.cache(lambda file: self._judgment_texts[file].matching(sought))
+        judgments = functools.cache(lambda file: self._judgment_texts[file].matching(folded))
 
-        def found(entry: ListedJudgment) -> frozenset[str]:
-            places = {
-                "id": index.folded(entry.question) == sought,
+        def places_of(entry: ListedJudgment) -> frozenset[str]:
+            has_text = {
+                "id": index.folded(entry.question) == folded,
                 "prompt": entry.question in prompts,
                 "model": entry.question in answers(entry.model),
                 "baseline": bool(entry.baseline) and entry.question in answers(entry.baseline),
                 "judge": entry.place.offset in judgments(entry.file),
             }
-            return frozenset(place for place, has in places.items() if has)
+            return frozenset(place for place, has in has_text.items() if has)
 
-        return found
+        return places_of
 
-    def saying(self, filters: Filters) -> Callable[[ListedJudgment], bool]:
+    def label_test(self, filters: Filters) -> Callable[[ListedJudgment], bool]:
         """Return the test of a judgment for a game with the labels of a filter. Judgments of other
         judges in the file of one never pass, as in the report on judges.
         """
-        said, beside = Said.of(filters.said), dict[Key, ListedJudgment]()
-        for entry in self.judgments(said.by, filters.model):
+        wanted, others = LabelFilter.of(filters.labels), dict[Key, ListedJudgment]()
+        for entry in self.judgments(wanted.other_judge, filters.model):
             if not entry.foreign:
-                beside[entry.against(filters.baseline).key] = entry
+                others[entry.against(filters.baseline).key] = entry
 
-        def says(entry: ListedJudgment) -> bool:
-            return not entry.foreign and said.fits(entry, beside.get(entry.key))
+        def passes(entry: ListedJudgment) -> bool:
+            return not entry.foreign and wanted.fits(entry, others.get(entry.key))
 
-        return says
+        return passes
 
     def warm(self, judge: str) -> None:
         """Read the texts that a search of a judge's judgments needs."""

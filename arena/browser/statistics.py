@@ -130,14 +130,14 @@ def _options(library: Library, judge: str, baseline: str, anchor: str = "") -> B
     # that of judgments that name none.
     categories = {question.id: question.category for question in library.questions.values()}
     numbers = {name: Counter[str]() for name in ("", *categories.values())}
-    every = Counter[str]()
+    of_all = Counter[str]()
     for entry in library.judgments(judge):
         if entry.pairwise and entry.baseline:
             numbers[categories.get(entry.question, "")][entry.baseline] += 1
-            every[entry.baseline] += 1
+            of_all[entry.baseline] += 1
     usual: dict[str, tuple[str, ...]] = {}
     for name, of_category in numbers.items():
-        ranked = sorted(of_category or every, key=lambda b: (-of_category[b], -every[b], b))
+        ranked = sorted(of_category or of_all, key=lambda b: (-of_category[b], -of_all[b], b))
         most_frequent = ranked[0] if ranked else library.rule.of(None, name)
         usual[name] = (most_frequent,) if most_frequent else ()
     return replace(whole, usual_baselines=usual)

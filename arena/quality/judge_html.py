@@ -122,14 +122,14 @@ def verdict_table(judges: Sequence[Verdicts], links: Links = NO_LINKS) -> str:
             linked(f"{judge.judgments:,}", to({})) + f"<small>{basis}</small>",
             f"{judge.games:,}",
             *(
-                linked(_share(number, judge.decided), to({"said": label}) if number else "")
+                linked(_share(number, judge.decided), to({"labels": label}) if number else "")
                 for label, number in labels.items()
             ),
             f"<td>{bar(list(zip(labels, kinds, labels.values(), strict=True)))}</td>",
-            linked(_share(missing, judge.games), to({"show": NO_VERDICT}) if missing else "")
+            linked(_share(missing, judge.games), to({"verdict": NO_VERDICT}) if missing else "")
             + f"<small>{causes}</small>",
             Drawn((-reach, reach), 0.0).cell(judge.place, to({"outcome": SPLIT})),
-            Drawn(PERCENT).cell(judge.flips, to({"show": GAMES_DISAGREE})),
+            Drawn(PERCENT).cell(judge.flips, to({"verdict": GAMES_DISAGREE})),
         ]
         rows.append(html_row(cells, head="row"))
     return html_table(heads, rows)
@@ -150,7 +150,7 @@ def place_table(judge: str, models: Sequence[ModelPlace], links: Links = NO_LINK
             Drawn((-reach, reach), 0.0).cell(
                 one.effect, to({"model": one.model, "outcome": SPLIT})
             ),
-            Drawn(PERCENT).cell(one.flips, to({"model": one.model, "show": GAMES_DISAGREE})),
+            Drawn(PERCENT).cell(one.flips, to({"model": one.model, "verdict": GAMES_DISAGREE})),
             f"{one.flips.number:,}",
         ]
         rows.append(html_row(cells, head="row"))

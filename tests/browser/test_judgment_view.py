@@ -83,7 +83,7 @@ class TestOneBattle:
     ) -> None:
         add_judgments(bench, [judgment("q1", *games)])
         assert [game.played for game in self.view(library).games] == [True, False]
-        assert listed(library, show="no verdict") == ["q1"]
+        assert listed(library, verdict="no verdict") == ["q1"]
         (judge,) = judge_statistics(library).verdicts
         assert judge.decided == 1
 

@@ -36,7 +36,7 @@ class TestFilters:
         assert listed(library) == ["q1", "q2", "q3"]
 
     @pytest.mark.parametrize(
-        ("show", "questions"),
+        ("verdict", "questions"),
         [
             ("strong win", ["q1"]),
             ("win", ["q2"]),
@@ -48,11 +48,11 @@ class TestFilters:
         ],
     )
     def test_an_outcome_is_the_models_in_either_game(
-        self, bench: Workspace, library: Library, show: str, questions: list[str]
+        self, bench: Workspace, library: Library, verdict: str, questions: list[str]
     ) -> None:
         records = [judgment("q1", "B>>A", "B>>A"), judgment("q2", "A=B", "A>B")]
         add_judgments(bench, [*records, judgment("q3", "A>B", None)])
-        assert listed(library, show=show) == questions
+        assert listed(library, verdict=verdict) == questions
 
     def test_judges_disagree_where_they_favour_different_sides_of_the_same_answers(
         self, bench: Workspace, library: Library
@@ -60,7 +60,7 @@ class TestFilters:
         add_judgments(bench, [judgment("q1", "B>A", "A>B"), judgment("q2", "B>A", "A>B")])
         other = [judgment("q1", "A>B", "B>A"), judgment("q2", "B>>A", "A=B")]
         add_judgments(bench, [*other, judgment("q3", "A>B", "B>A")], judge="k")
-        assert listed(library, show="judges disagree") == ["q1"]
+        assert listed(library, verdict="judges disagree") == ["q1"]
 
     def test_a_category_or_a_cluster_is_named(self, bench: Workspace) -> None:
         questions = [("q1", "coding", "c1"), ("q2", "coding", "c2"), ("q3", "prose", "c2")]
@@ -261,7 +261,7 @@ class TestFiles:
         add_judgments(bench, [judgment("q1", "B>A", "A>B")], judge="k")
         assert (library.models("j"), library.models("k")) == (["m"], ["m"])
         assert listed(library, model="m") == ["q1", "q2"]
-        assert listed(library, model="m", show="judges disagree") == ["q1"]
+        assert listed(library, model="m", verdict="judges disagree") == ["q1"]
         (other,) = judgment_view(library, library.select(Filters(judge="k", model="m"))[0]).others
         assert (other.judge, other.labels) == ("j", ("A>B", "B>A"))
 

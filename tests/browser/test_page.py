@@ -229,7 +229,7 @@ class TestDemo:
         page.locator("#next").click()
         expect(page.locator(".list .row").nth(1)).to_have_attribute("aria-current", "true")
         page.get_by_label("game 2").click()
-        expect(page).to_have_url(re.compile("show=games.disagree.*game=2"))
+        expect(page).to_have_url(re.compile("verdict=games.disagree.*game=2"))
         shown, address = sides(page), page.url
         href = page.locator(".address").get_attribute("href")
         assert href
@@ -505,7 +505,7 @@ class TestDemo:
     @pytest.mark.parametrize("tab", ["judgments", "leaderboard", "clusters", "questions", "judges"])
     def test_axe_finds_no_violation_of_wcag_aa(self, demo: Site, tab: str) -> None:
         """In light, dark and forced colours."""
-        looks = "model=smollm2-hot&beside=smollm2-terse&look=smollm2-judge&category=maths"
+        looks = "model=smollm2-hot&beside=smollm2-terse&closely=smollm2-judge&category=maths"
         page = demo.show(f"?tab={tab}&judge=smollm2-judge&{looks}")
         current = page.get_by_role("link", name=tab.capitalize(), exact=True)
         expect(current).to_have_attribute("aria-current", "page")
@@ -578,7 +578,7 @@ class TestDemo:
         page.locator("#next").click()
         expect(page.locator(".row[aria-current]")).to_have_attribute("data-row", "1")
         demo.choose("Verdict", "games disagree")
-        expect(page).to_have_url(re.compile("show=games"))
+        expect(page).to_have_url(re.compile("verdict=games"))
         page.go_back()
         expect(page.locator(".list-head")).to_contain_text("40 judgments")
         expect(page.get_by_label("Verdict", exact=True)).to_have_value("")

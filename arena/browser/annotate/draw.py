@@ -48,8 +48,8 @@ def pairs_to_label(
     path = draw_file(library.bench, person)
     drawn = path.exists()
     pairs = drawn_pairs(library, person) if drawn else judged_pairs(library, person, judge, model)
-    known = (pair for pair in pairs if pair.question in library.questions and pair.baseline)
-    return list({pair.sides: pair for pair in reversed(list(known))}.values())[::-1], drawn
+    usable = (pair for pair in pairs if pair.question in library.questions and pair.baseline)
+    return list({pair.sides: pair for pair in reversed(list(usable))}.values())[::-1], drawn
 
 
 def drawn_pairs(library: Library, person: str) -> Iterator[BlindPair]:

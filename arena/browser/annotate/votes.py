@@ -54,9 +54,9 @@ class Votes:
             if pair.sides in self.labelled():
                 raise InputError("This pair has a vote already. Undo it first.")
             record = vote_record(question, pair.model, self.person, pair.baseline)
-            said = note.strip()[:LONGEST_NOTE]
-            words: object = {"answer": said} if question.format == "v2.0" else said
-            game = {"score": label, **({"judgment": words} if said else {}), TIME: time.time()}
+            note = note.strip()[:LONGEST_NOTE]
+            words: object = {"answer": note} if question.format == "v2.0" else note
+            game = {"score": label, **({"judgment": words} if note else {}), TIME: time.time()}
             add_vote(record, pair.side(self.person), game)
             with RecordFile(path, KeyLine) as file:
                 file.append(record)
@@ -75,10 +75,10 @@ class Votes:
     def undo(self) -> BlindPair | None:
         """Remove the last vote that was made here, and return its pair, None if there is none."""
         with self._writing:
-            made = [(path, record) for path, record in self.records() if time_of(record)]
-            if not made:
+            votes = [(path, record) for path, record in self.records() if time_of(record)]
+            if not votes:
                 return None
-            path, last = max(made, key=lambda one: time_of(one[1]))
+            path, last = max(votes, key=lambda one: time_of(one[1]))
             with locked(path):
                 records = read_objects(path, KeyLine, "a judgment")
                 if lines := [dump_line(record) for record in records if record != last]:

@@ -40,12 +40,12 @@ def view_link(
     return f'<a href="{plain(link(query))}"{classes}{about}{state and f" {state}"}>{words}</a>'
 
 
-def choices_form(fields: Iterable[str], kept: Query) -> str:
+def choices_form(fields: Iterable[str], others: Query) -> str:
     """Return a form whose values are the next view, as soon as one is changed.
 
-    `kept`: the values of the view that no field has.
+    `others`: the values of the view that no field has.
     """
-    return f'<form class="filters">{hidden(kept)}{"".join(fields)}</form>'
+    return f'<form class="filters">{hidden(others)}{"".join(fields)}</form>'
 
 
 def hidden(query: Query) -> str:

@@ -66,10 +66,11 @@ class Strip:
 Chooses = Callable[[Choice], Query]
 
 
-def strip_html(strip: Strip | None, chooses: Chooses, turned: tuple[Query, int]) -> str:
+def strip_html(strip: Strip | None, chooses: Chooses, as_baseline: tuple[Query, int]) -> str:
     """Return the strip above the list, each part of which is a filter, "" without one.
 
-    `turned`: the view of the judgments in which the chosen model is the baseline, their number.
+    `as_baseline`: the view of the judgments with the chosen model as the baseline, and their
+    number.
     """
     if strip is None:
         return ""
@@ -83,7 +84,7 @@ def strip_html(strip: Strip | None, chooses: Chooses, turned: tuple[Query, int])
         "Filters that are set": chips,
         "Outcomes over both games": "".join(outcome_links(strip, chooses)),
         "What is listed": "".join(measure_links(strip, chooses)),
-        "The model as the baseline": turned_link(*turned),
+        "The model as the baseline": baseline_link(*as_baseline),
     }
     shown = (
         f'<div role="group" aria-label="{name}">{links}</div>'
@@ -93,7 +94,7 @@ def strip_html(strip: Strip | None, chooses: Chooses, turned: tuple[Query, int])
     return f'<div class="strip">{outcome_bar(strip)}{"".join(shown)}</div>'
 
 
-def turned_link(query: Query, number: int) -> str:
+def baseline_link(query: Query, number: int) -> str:
     """Return the link to the judgments in which the chosen model is the baseline, "" for none."""
     return view_link(query, f"{number:,} more as the baseline") if number else ""
 
@@ -130,7 +131,7 @@ def measure_links(strip: Strip, chooses: Chooses) -> Iterator[str]:
             f"{strip.flips:.0f} % flips",
             "judgments whose games differ: two winners, or a winner and a tie",
         )
-        yield view_link(chooses(Choice("show", GAMES_DISAGREE)), text, title=about)
+        yield view_link(chooses(Choice("verdict", GAMES_DISAGREE)), text, title=about)
     if strip.first is not None:
         text, about = f"place A {strip.first:+.1f}", "points of win rate that the first place adds"
         yield view_link(chooses(Choice("outcome", SPLIT)), text, title=about)

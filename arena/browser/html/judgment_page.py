@@ -72,7 +72,7 @@ def judgment_html(view: JudgmentView, look: Look) -> str:
     show, entry, chosen = look.show, view.entry, look.chosen(view)
     shown = [(view, *place) for place in view.shown(view.number(look.game))]
     lettered = [("" if look.alone else letter, side) for _, letter, side in shown]
-    parts = [*prompt_parts(view, show), look.strip, found_words(view, look, lettered)]
+    parts = [*prompt_parts(view, show), look.strip, search_note(view, look, lettered)]
     parts += verdict_parts(view, look)
     if second := look.beside:
         parts += verdict_parts(second, look)
@@ -87,9 +87,11 @@ def judgment_html(view: JudgmentView, look: Look) -> str:
     )
     parts.append(f'<div class="sides">{"".join(chain(*sides))}</div>')
     if chosen and chosen.prompt:
-        lost = any(not side.turns for _, side in lettered)  # the prompt has what the file has not
+        is_open = any(
+            not side.turns for _, side in lettered
+        )  # the prompt has what the file has not
         prompt = verbatim(chosen.prompt)
-        parts.append(_folded("Prompt of the judge", prompt, "asked", is_open=lost))
+        parts.append(_folded("Prompt of the judge", prompt, "asked", is_open=is_open))
     if entry.pairwise and not entry.named:
         advice = "" if look.alone else "Choose one above."
         advice = f"{entry.baseline} stands in for it." if entry.baseline else advice
@@ -151,8 +153,8 @@ def question_parts(question: Question, show: Show) -> Iterator[str]:
         yield _folded(title, _clipped(show(turn), turn), style, is_open=True)
 
 
-def found_words(view: JudgmentView, look: Look, sides: Sequence[tuple[str, Side]]) -> str:
-    """Return in which texts of a judgment the searched words are, "" without a search."""
+def search_note(view: JudgmentView, look: Look, sides: Sequence[tuple[str, Side]]) -> str:
+    """Return a note on the texts of a judgment with the searched words, "" without a search."""
     if not look.sought:
         return ""
     letters = {"model" if side is view.model else "baseline": letter for letter, side in sides}
@@ -259,8 +261,8 @@ def _verdict(view: JudgmentView, game: Game, *, chosen: bool) -> str:
             who = plain(_favoured(game.worth, entry))
             name, words = f'<span class="who" title="{who}">{who}</span> ', f"is {words}"
     style = f"verdict {class_of(game.outcome)}" + (" chosen" if chosen else "")
-    said = f'<p class="said">{name}<span>{plain(words)}</span>{label}</p>'
-    return f'<div class="{style}">{places}{said}</div>'
+    sentence = f'<p class="said">{name}<span>{plain(words)}</span>{label}</p>'
+    return f'<div class="{style}">{places}{sentence}</div>'
 
 
 def _explanation(view: JudgmentView, game: Game, show: Show) -> Iterator[str]:

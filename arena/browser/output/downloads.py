@@ -48,8 +48,8 @@ def save_battle(library: Library, query: Query) -> Response:
     """Return the battle of a query as a page in one file."""
     try:
         entries = listed(library, query)
-        position, lost = position_of(library, entries, key_of(query))
-        if lost or not entries:
+        position, fault = position_of(library, entries, key_of(query))
+        if fault or not entries:
             raise InputError(NO_BATTLE)
         entry = entries[position]
         second, direct = beside(library, entry, query.get("beside", ""))

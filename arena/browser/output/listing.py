@@ -53,10 +53,11 @@ def fields_of(library: Library) -> Callable[[ListedJudgment], Fields]:
     """
     lengths, questions = library.lengths(), library.questions
 
-    def of(entry: ListedJudgment) -> Fields:
+    def fields(entry: ListedJudgment) -> Fields:
         question = questions.get(entry.question)
         first, second, *_ = (*entry.labels, None, None)
-        whole = len(won := winners(entry.labels[:2])) == 2 and None not in won
+        sides = winners(entry.labels[:2])
+        is_whole = len(sides) == 2 and None not in sides
         values = (
             entry.question,
             question.category if question else None,
@@ -69,11 +70,11 @@ def fields_of(library: Library) -> Callable[[ListedJudgment], Fields]:
             overall(entry.labels) if entry.pairwise else None,
             margin(entry.labels),
             *(None if math.isinf(tokens) else int(tokens) for tokens in lengths(entry)),
-            games_disagree(entry.labels) if entry.pairwise and whole else None,
+            games_disagree(entry.labels) if entry.pairwise and is_whole else None,
         )
         return dict(zip(HEADS, values, strict=True))
 
-    return of
+    return fields
 
 
 def csv_lines(library: Library, entries: Sequence[ListedJudgment]) -> Iterator[bytes]:
@@ -99,19 +100,20 @@ def json_lines(library: Library, entries: Sequence[ListedJudgment]) -> Iterator[
         return side.turns, side.fault
 
     for entry in entries:
-        question, words, fault = questions.get(entry.question), list[str](), ""
+        question, words, judge_fault = questions.get(entry.question), list[str](), ""
         try:
             words = [game.explanation for game in games_of(entry)]
         except InputError as error:
-            fault = str(error)
-        answer, unread = turns(entry.model, entry.question)
-        other, lost = turns(entry.baseline, entry.question) if entry.baseline else ((), "")
-        faults = " ".join(filter(None, (fault, unread, lost)))
+            judge_fault = str(error)
+        answer, answer_fault = turns(entry.model, entry.question)
+        of_baseline = turns(entry.baseline, entry.question) if entry.baseline else ((), "")
+        baseline_answer, baseline_fault = of_baseline
+        faults = " ".join(filter(None, (judge_fault, answer_fault, baseline_fault)))
         texts = {
             "prompt": question.texts if question else None,
             "judge_words": words,
             "model_answer": answer,
-            "baseline_answer": other,
+            "baseline_answer": baseline_answer,
         }
         yield dump_line(fields(entry) | texts | ({"fault": faults} if faults else {}))
 

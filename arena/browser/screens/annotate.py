@@ -53,7 +53,7 @@ class Listed:
         turn = ((position + step) % number for step in range(1, number + 1))
         return next((one for one in turn if not self.is_voted(one)), None)
 
-    def at(self, position: int) -> Query:
+    def query_at(self, position: int) -> Query:
         """Return the view of a pair."""
         return self.query | {"at": str(position + 1)}
 
@@ -72,16 +72,16 @@ class Annotation:
             return View({"tab": "annotate"}, {"shown": notice(str(error))}, str(error))
         filters = "" if listed.drawn else self.choices(library, listed)
         if not listed.pairs:
-            none = "There is no pair to label here."
-            return View(listed.query, {"filters": filters, "shown": notice(none)}, none)
-        total, asked = len(listed.pairs), whole_number(query.get("at", "")) or 0
-        position = asked - 1 if 0 < asked <= total else listed.next_after(-1) or 0
+            reason = "There is no pair to label here."
+            return View(listed.query, {"filters": filters, "shown": notice(reason)}, reason)
+        total, number = len(listed.pairs), whole_number(query.get("at", "")) or 0
+        position = number - 1 if 0 < number <= total else listed.next_after(-1) or 0
         uncovered = query.get("uncover") == "1" and listed.is_voted(position)
         shown = self.uncovered if uncovered else self.blind
         parts = self.progress(listed, position), shown(library, listed.pairs[position])
         form = self.form(library, listed, position)
         return View(
-            listed.at(position) | ({"uncover": "1"} if uncovered else {}),
+            listed.query_at(position) | ({"uncover": "1"} if uncovered else {}),
             {"filters": filters, "shown": "".join(parts) + form},
             f"Pair {position + 1:,} of {total:,}.",
         )
@@ -124,7 +124,7 @@ class Annotation:
         question = library.questions[pair.question]
         self.votes.add(question, pair, fields.get("label", ""), fields.get("note", ""))
         following = self.listed(library, dict(fields)).next_after(position)
-        return listed.at(position if following is None else following)
+        return listed.query_at(position if following is None else following)
 
     def undo(self, library: Library, fields: Mapping[str, str]) -> Query:
         """Remove the last vote, and return the view of its pair. Raises InputError for none, and in
@@ -135,8 +135,8 @@ class Annotation:
         if pair is None:
             raise InputError("There is no vote to undo.")
         listed = self.listed(library, dict(fields))
-        there = (n for n, one in enumerate(listed.pairs) if one.sides == pair.sides)
-        return next(map(listed.at, there), listed.query)
+        positions = (n for n, one in enumerate(listed.pairs) if one.sides == pair.sides)
+        return next(map(listed.query_at, positions), listed.query)
 
     def choices(self, library: Library, listed: Listed) -> str:
         """Return the fields of the judge and the model whose pairs are labelled."""
@@ -159,10 +159,10 @@ class Annotation:
             parts.append(notice("All pairs of this list have a label."))
         last = max(listed.voted.items(), key=lambda one: time_of(one[1]), default=None)
         if last and time_of(last[1]):
-            at = next((n for n, one in enumerate(listed.pairs) if one.sides == last[0]), None)
-            which = "a pair of another list." if at is None else f"pair {at + 1:,}."
-            if at is not None:
-                uncover = listed.at(at) | {"uncover": "1"}
+            place = next((n for n, one in enumerate(listed.pairs) if one.sides == last[0]), None)
+            which = "a pair of another list." if place is None else f"pair {place + 1:,}."
+            if place is not None:
+                uncover = listed.query_at(place) | {"uncover": "1"}
                 which += f" {view_link(uncover, 'Show its names and verdicts')}"
             undo = '<button class="button" data-key="u" title="key u">Undo the last vote</button>'
             undo = f'<form data-post="undo">{hidden(listed.query)}{undo}</form>'
@@ -192,10 +192,10 @@ class Annotation:
         if following not in (None, position):
             words, state = "Next pair" if voted else "Skip", 'data-key="s"'
             skip = view_link(
-                listed.at(following or 0), words, style="button", title="key s", state=state
+                listed.query_at(following or 0), words, style="button", title="key s", state=state
             )
         if voted:
-            uncover = listed.at(position) | {"uncover": "1"}
+            uncover = listed.query_at(position) | {"uncover": "1"}
             names = view_link(uncover, "Show names and verdicts", style="button")
             return f'<div class="vote">This pair has your label. {names} {skip}</div>'
         if any(side.missing for side in self.sides(library, pair)):
@@ -230,6 +230,6 @@ def nameless(side: Side) -> Side:
     """Return an answer without its model's name, style and reasoning, which would give it away. One
     whose text is not in the file is missing.
     """
-    lost = side.missing or (side.style.get("tokens") and not any(map(str.strip, side.turns)))
-    turns = () if lost else side.turns
-    return Side("", turns, ("",) * len(turns), {}, MISSING if lost else "")
+    is_missing = side.missing or (side.style.get("tokens") and not any(map(str.strip, side.turns)))
+    turns = () if is_missing else side.turns
+    return Side("", turns, ("",) * len(turns), {}, MISSING if is_missing else "")

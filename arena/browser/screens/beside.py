@@ -10,8 +10,8 @@ from arena.browser.html.questions.strip import question_strip
 from arena.browser.index import ListedJudgment
 from arena.browser.library import Library
 
-# What leads to a model's judgment stays, except for filters that it may not pass.
-KEPT = ("tab", "judge", "baseline", "category", "order", "game", "written", "beside")
+# The values in links to other models: without the filters that their judgments may not pass.
+CARRIED = ("tab", "judge", "baseline", "category", "order", "game", "written", "beside")
 
 LATER = '<p class="on-question later"></p>'
 
@@ -34,9 +34,9 @@ class Rivals:
 def on_question(library: Library, entry: ListedJudgment) -> list[ListedJudgment]:
     """Return the judgments of all models on the question of one, against the same baseline."""
     judged = library.by_question(entry.judge)[entry.question]
-    alike = (other.against(entry.baseline) for other in judged)
+    others = (other.against(entry.baseline) for other in judged)
     kind = entry.pairwise, entry.baseline
-    return [other for other in alike if (other.pairwise, other.baseline) == kind]
+    return [other for other in others if (other.pairwise, other.baseline) == kind]
 
 
 def beside(
@@ -63,9 +63,12 @@ def rivals(library: Library, entry: ListedJudgment, query: Query) -> Rivals:
     fault = f"There is no judgment of {name}{against} on this question."
 
     def opens(model: str) -> Query:
-        kept = {key: value for key, value in query.items() if key in KEPT}
-        kept |= {"model": model if query["model"] else "", "beside": name if name != model else ""}
-        return kept | entry.query | {"of": model}
+        values = {key: value for key, value in query.items() if key in CARRIED}
+        values |= {
+            "model": model if query["model"] else "",
+            "beside": name if name != model else "",
+        }
+        return values | entry.query | {"of": model}
 
     return Rivals(
         names=sorted({one.model for one in entries} - set(entry.key) | {name} - {""}),

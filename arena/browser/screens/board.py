@@ -25,7 +25,7 @@ CENTERS = {"mean": "from their mean", "none": "as counted"}
 class BoardChoice:
     """The choices of the tab, as in its link. `control`: style features. `resample`, `center`: one
     of RESAMPLES and of CENTERS. `anchor`: MEAN or a model, "" unless the board is of all pairs.
-    `find`: words in names. `sort`: the name of a column, with a minus the other way round.
+    `name`: part of a name. `sort`: the name of a column, with a minus the other way round.
     """
 
     judge: str = ""
@@ -35,15 +35,15 @@ class BoardChoice:
     control: tuple[str, ...] = ()
     resample: str = ""
     center: str = ""
-    find: str = ""
+    name: str = ""
     sort: str = ""
 
     @classmethod
     def of(cls, query: Query) -> BoardChoice:
         """Return the choices of a link, of its controls and methods those that there are."""
         values = {field.name: query.get(field.name, "") for field in fields(cls)}
-        asked = values.pop("control").split()
-        control = tuple(name for name in FEATURES if name in asked)
+        features = values.pop("control").split()
+        control = tuple(name for name in FEATURES if name in features)
         center = values["center"] if values["center"] in CENTERS and control else ""
         resample = values["resample"] if values["resample"] in RESAMPLES else ""
         return cls(**values | {"center": center, "resample": resample}, control=control)
@@ -75,7 +75,7 @@ class BoardScreen:
         ]
         if self.pairwise:
             inputs += self._comparisons()
-        inputs.append(search("find", "Models (Enter)", chosen.find, "part of a name"))
+        inputs.append(search("name", "Models (Enter)", chosen.name, "part of a name"))
         form = choices_form(inputs, {"tab": "leaderboard", "sort": chosen.sort})
         said = f"Leaderboard by {chosen.judge}."
         return View(chosen.query, {"filters": form, "shown": self.table_html}, said)
@@ -117,7 +117,7 @@ def board_screen(library: Library, choice: BoardChoice) -> BoardScreen:
         ),
         sorted=lambda order: link(replace(choice, sort=order).query),
         order=choice.sort,
-        find=choice.find,
+        name=choice.name,
     )
     try:
         if not judge:
@@ -139,20 +139,20 @@ def board_screen(library: Library, choice: BoardChoice) -> BoardScreen:
     )
 
 
-def anchors(library: Library, filters: Filters, asked: str) -> tuple[list[str], str, str]:
-    """Return the models of a round robin, what scores 50 if all of its pairs are shown, and a
-    sentence if it is not what a link asked for. They are empty without one.
+def anchors(library: Library, filters: Filters, request: str) -> tuple[list[str], str, str]:
+    """Return the models of a round robin, the anchor that scores 50 on the board of all pairs, and
+    a sentence if it is not the requested one. They are empty without a round robin.
     """
     # A model named as the mean is left out, since a link to it would be one to the mean.
     names = [name for name in round_robin(library, filters.judge) if name != MEAN]
-    is_known = asked in ("", MEAN, *names)
-    fault = "" if is_known else f"There is no board with 50 for {asked}. This is another."
-    anchor = asked if asked in names else MEAN
+    is_known = request in ("", MEAN, *names)
+    fault = "" if is_known else f"There is no board with 50 for {request}. This is another."
+    anchor = request if request in names else MEAN
     return names, anchor if names and not filters.baseline else "", fault
 
 
 def anchor_field(names: Sequence[str], chosen: str) -> str:
-    """Return the field of what scores 50."""
+    """Return the field of the anchor, which scores 50."""
     choices = [(MEAN, "average model"), *((name, name) for name in names)]
     return select("anchor", "All pairs, with 50 for", choices, chosen)
 

@@ -27,18 +27,18 @@ CHOICES = {
     "baseline": ("Baseline, which scores 50", ""),
     "model": ("Scores of", ""),
     "beside": ("Beside", "no other"),
-    "least": ("Questions, at least", ""),
+    "min_questions": ("Questions, at least", ""),
 }
 ANY = "any"
 # Questions judged, to choose from.
-LEAST = {ANY: 1} | {str(number): number for number in (2, 3, FEW, 10, 20, 50)}
+MIN_QUESTIONS = {ANY: 1} | {str(number): number for number in (2, 3, FEW, 10, 20, 50)}
 
 
 @dataclass(frozen=True)
 class ClusterChoice:
     """The choices of the tab, as in its link. `by`: cluster or category. `anchor`: MEAN or a model,
-    "" unless all pairs count. `beside`: a second model. `least`: the fewest questions judged, a
-    number. `sort`: an order of ClusterTable.
+    "" unless all pairs count. `beside`: a second model. `min_questions`: the fewest questions
+    judged, a number. `sort`: an order of ClusterTable.
     """
 
     judge: str = ""
@@ -47,7 +47,7 @@ class ClusterChoice:
     anchor: str = ""
     model: str = ""
     beside: str = ""
-    least: str = ""
+    min_questions: str = ""
     sort: str = ""
 
     @classmethod
@@ -65,7 +65,7 @@ class ClusterScreen:
     pairwise: bool  # whether the judge compares answers
     usual_baseline: str
     table_html: str
-    usual_least: str = ANY
+    usual_minimum: str = ANY
 
     @property
     def query(self) -> Query:
@@ -79,12 +79,19 @@ class ClusterScreen:
             names = self.offers[name]
             if name == "baseline":
                 nothing = self.usual_baseline
-            elif name == "least":
-                nothing = ANY if self.usual_least == ANY else f"{self.usual_least} (usual)"
+            elif name == "min_questions":
+                nothing = ANY if self.usual_minimum == ANY else f"{self.usual_minimum} (usual)"
             if (name != "by" or len(names) > 1) and (name != "baseline" or self.pairwise):
                 value = getattr(self.choice, name)
                 fields.append(
-                    select(name, label, names, value, nothing=nothing, is_filter=name == "least")
+                    select(
+                        name,
+                        label,
+                        names,
+                        value,
+                        nothing=nothing,
+                        is_filter=name == "min_questions",
+                    )
                 )
             if name == "baseline" and self.choice.anchor:
                 fields.append(anchor_field(self.offers["anchor"], self.choice.anchor))
@@ -113,25 +120,25 @@ def clusters_tab(library: Library, query: Query) -> View:
     return cluster_screen(library, ClusterChoice.of(query)).view()
 
 
-def judged(boards: Iterable[Board], models: Sequence[str], least: int) -> list[Board]:
+def judged(boards: Iterable[Board], models: Sequence[str], fewest: int) -> list[Board]:
     """Return the clusters in which each model was judged on enough questions."""
     return [
         board
         for board in boards
-        if all(board.counts.judged.get(name, 0) >= least for name in models)
+        if all(board.counts.judged.get(name, 0) >= fewest for name in models)
     ]
 
 
-def about_few(table: ClusterTable, shown: int, least: int, *, enough: bool) -> str:
+def about_few(table: ClusterTable, shown: int, fewest: int, *, enough: bool) -> str:
     """Return a sentence on clusters with few questions: those that are not shown, or that none has
     enough for an interval. "" without such clusters.
     """
     total, kinds = len(table.boards), KINDS[table.by]
     if not enough and shown:
         return f"None of the {kinds} has {FEW} questions judged, so their order is mostly chance."
-    if least == 1 or shown in (0, total):
+    if fewest == 1 or shown in (0, total):
         return ""
-    few = f"with fewer than {least} questions judged"
+    few = f"with fewer than {fewest} questions judged"
     return f"Not shown: {total - shown} of {total} {kinds}, {few}."
 
 
@@ -145,7 +152,7 @@ def cluster_screen(library: Library, choice: ClusterChoice) -> ClusterScreen:
     by = choice.by if choice.by in offers["by"] else next(iter(offers["by"]), next(iter(KINDS)))
     offers["anchor"], anchor, fault = anchors(library, filters, choice.anchor)
     choice = replace(choice, judge=judge, baseline=baseline, anchor=anchor, by=by)
-    offers |= {"model": [], "beside": [], "least": list(LEAST)}
+    offers |= {"model": [], "beside": [], "min_questions": list(MIN_QUESTIONS)}
     about = compares(library, judge), usual_baseline(library, judge)
     try:
         if not judge:
@@ -162,16 +169,16 @@ def cluster_screen(library: Library, choice: ClusterChoice) -> ClusterScreen:
     beside = choice.beside if choice.beside in models and choice.beside != model else ""
     offers |= {"model": models, "beside": [name for name in models if name != model]}
     names = [name for name in (model, beside) if name]
-    usual_least = str(FEW) if judged(table.boards, names, FEW) else ANY
-    offers["least"] = [number for number in LEAST if number != usual_least]
-    least = choice.least if choice.least in offers["least"] else ""
+    usual_minimum = str(FEW) if judged(table.boards, names, FEW) else ANY
+    offers["min_questions"] = [number for number in MIN_QUESTIONS if number != usual_minimum]
+    chosen = choice.min_questions if choice.min_questions in offers["min_questions"] else ""
     sort = choice.sort if choice.sort.removeprefix("-") in ORDERS else ORDERS[0]
     sort = sort if beside or "beside" not in sort else ORDERS[0]
-    fewest = LEAST[least or usual_least]
+    fewest = MIN_QUESTIONS[chosen or usual_minimum]
     boards = judged(table.ordered(sort, model, beside), names, fewest)
-    notices.append(about_few(table, len(boards), fewest, enough=usual_least != ANY))
+    notices.append(about_few(table, len(boards), fewest, enough=usual_minimum != ANY))
     usual = "" if sort == ORDERS[0] else sort
-    choice = ClusterChoice(judge, by, baseline, anchor, model, beside, least, usual)
+    choice = ClusterChoice(judge, by, baseline, anchor, model, beside, chosen, usual)
     shown = notice(library.fault, *notices)
     shown += clusters_html(table, boards, names, links_of(choice, sort))
-    return ClusterScreen(choice, offers, *about, shown, usual_least)
+    return ClusterScreen(choice, offers, *about, shown, usual_minimum)

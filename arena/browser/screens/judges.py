@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from arena.base.errors import InputError
 from arena.bench.labels import LEGEND
-from arena.browser.html.controls import Query, choices_form, link, select
+from arena.browser.html.controls import Query, choices_form, filled, link, select
 from arena.browser.html.judgment_page import notice
 from arena.browser.html.markdown import clean, plain
-from arena.browser.library import Library, Said
+from arena.browser.library import LabelFilter, Library
 from arena.browser.screens.board import without_flags
 from arena.browser.screens.view import View
 from arena.browser.statistics import JudgeStatistics, judge_grades, judge_statistics, one_judge
@@ -49,42 +49,43 @@ ABOUT_MODELS = (
 
 
 def judges_tab(library: Library, query: Query) -> View:
-    """Return the tab for a link. `look` is a judge to look at closely, `with` another beside it.
+    """Return the tab for a link. `closely`: the judge to look at. `compare`: another beside it.
     `judge` is not used here: it is that of the other tabs.
     """
-    kept = {"tab": "judges"}
+    base = {"tab": "judges"}
     if query.get("judge") in library.judges():
-        kept["judge"] = query["judge"]
+        base["judge"] = query["judge"]
     try:
         judges = judge_statistics(library)
     except InputError as error:
         grades = judge_grades(library, tuple(library.judges()))
-        why = [] if grades else ["There are no verdicts of judges.", *without_flags(str(error))]
-        why = why if library.judges() else [f"{library.bench.folder} has no judgments yet."]
-        shown = of_judges(notice(library.fault, *why), grades_html(grades))
-        return View(kept, {"shown": shown}, "Judges.")
+        reasons = [] if grades else ["There are no verdicts of judges.", *without_flags(str(error))]
+        reasons = reasons if library.judges() else [f"{library.bench.folder} has no judgments yet."]
+        shown = of_judges(notice(library.fault, *reasons), grades_html(grades))
+        return View(base, {"shown": shown}, "Judges.")
     names, notices = [judge.judge for judge in judges.verdicts], list[str]()
     pairs = {(pair.first, pair.second): pair for pair in judges.report.pairs if pair.games}
-    pairs |= {(pair.second, pair.first): turned(pair) for pair in pairs.values()}
-    look = offered(query.get("look", ""), names, notices)
-    others = [name for name in names if (look, name) in pairs]
-    beside = offered(query.get("with", "") if look else "", others, notices)
-    fields = [select("look", "Look closely at", names, look, nothing="none", is_filter=False)]
+    pairs |= {(pair.second, pair.first): mirrored(pair) for pair in pairs.values()}
+    judge = offered(query.get("closely", ""), names, notices)
+    others = [name for name in names if (judge, name) in pairs]
+    other = offered(query.get("compare", "") if judge else "", others, notices)
+    fields = [select("closely", "Look closely at", names, judge, nothing="none", is_filter=False)]
     if others:
-        fields.append(select("with", "Beside", others, beside, nothing="no other", is_filter=False))
-    links = links_of(kept)
+        beside = "Beside", others, other
+        fields.append(select("compare", *beside, nothing="no other", is_filter=False))
+    links = links_of(base)
     parts = [
         notice(library.fault, *notices),
-        pair_html(pairs[look, beside], links) if beside else "",
-        judge_html(library, look, links) if look else "",
+        pair_html(pairs[judge, other], links) if other else "",
+        judge_html(library, judge, links) if judge else "",
         overview_html(judges, links),
         grades_html(judge_grades(library, tuple(names_of_graded(judges)))),
         notes_html(judges),
     ]
-    chosen = {name: value for name, value in (("look", look), ("with", beside)) if value}
-    form = choices_form(fields, kept)
-    said = f"Judges{look and f', {look} closely'}{beside and f', beside {beside}'}."
-    return View(kept | chosen, {"filters": form, "shown": of_judges(*parts)}, said)
+    chosen = filled({"closely": judge, "compare": other})
+    form = choices_form(fields, base)
+    said = f"Judges{judge and f', {judge} closely'}{other and f', beside {other}'}."
+    return View(base | chosen, {"filters": form, "shown": of_judges(*parts)}, said)
 
 
 def offered(name: str, names: Collection[str], notices: list[str]) -> str:
@@ -102,17 +103,17 @@ def names_of_graded(judges: JudgeStatistics) -> Iterator[str]:
     yield from judges.report.left_out
 
 
-def links_of(kept: Query) -> tables.Links:
-    """Return the links of the tables. `kept`: the values of the view that they keep."""
+def links_of(base: Query) -> tables.Links:
+    """Return the links of the tables. `base`: the values of the view that they keep."""
     judgments = {"tab": "judgments"}
     return tables.Links(
-        judge=lambda judge: link(kept | {"look": judge}),
-        pair=lambda first, second: link(kept | {"look": first, "with": second}),
+        judge=lambda judge: link(base | {"closely": judge}),
+        pair=lambda first, second: link(base | {"closely": first, "compare": second}),
         judgments=lambda judge, filters: link(judgments | {"judge": judge, **filters}),
     )
 
 
-def turned(pair: PairReport) -> PairReport:
+def mirrored(pair: PairReport) -> PairReport:
     """Return the agreement of two judges as that of the second with the first."""
     table = tuple(zip(*pair.confusion, strict=True))
     return replace(pair, first=pair.second, second=pair.first, confusion=table)
@@ -127,15 +128,15 @@ def part(title: str, table: str, about: Iterable[str] = ()) -> str:
     """Return a table below its title, with sentences about it."""
     words = "".join(f'<p class="how">{plain(text)}</p>' for text in about)
     # On a narrow window the table scrolls, and keys must reach it.
-    reached = "" if "<a " in table else f' tabindex="0" role="group" aria-label="{plain(title)}"'
-    return f'<h3>{plain(title)}</h3><div class="wide"{reached}>{table}</div>{words}'
+    focus = "" if "<a " in table else f' tabindex="0" role="group" aria-label="{plain(title)}"'
+    return f'<h3>{plain(title)}</h3><div class="wide"{focus}>{table}</div>{words}'
 
 
 def pair_html(pair: PairReport, links: tables.Links) -> str:
     """Return the labels of two judges in the same games, and how far they agree."""
 
     def games(label: str, other: str) -> str:
-        return links.judgments(pair.first, {"said": Said(label, other, pair.second).text})
+        return links.judgments(pair.first, {"labels": LabelFilter(label, other, pair.second).text})
 
     table = tables.pair_table([pair]) + tables.pair_confusion(pair, games)
     return part(f"{pair.first} and {pair.second}", table, [*ABOUT_PAIRS, *ABOUT_CONFUSION])
@@ -162,10 +163,10 @@ def overview_html(judges: JudgeStatistics, links: tables.Links) -> str:
     """Return the verdicts of all judges, and the agreement of each two."""
     table = tables.verdict_table(judges.verdicts, links)
     shown = part("What each judge says", table, ABOUT_VERDICTS)
-    compared = [pair for pair in judges.report.pairs if pair.games]
-    if compared:
-        pairs = tables.pair_table(compared, links)
-        return shown + part("Where judges agree", pairs, ABOUT_PAIRS)
+    pairs = [pair for pair in judges.report.pairs if pair.games]
+    if pairs:
+        table = tables.pair_table(pairs, links)
+        return shown + part("Where judges agree", table, ABOUT_PAIRS)
     alone = "There is one judge only: nobody to agree with."
     none = "No two judges decided the same games."
     return shown + part("Where judges agree", notice(alone if len(judges.verdicts) < 2 else none))

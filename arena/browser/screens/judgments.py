@@ -24,15 +24,15 @@ from arena.browser.html.judgment_page import Look, judgment_html, notice
 from arena.browser.html.markdown import plain, rendered, verbatim
 from arena.browser.index import ListedJudgment
 from arena.browser.judgment_view import judgment_view
-from arena.browser.library import LONGEST, ORDERS, SHORTEST, SHOWN, Filters, Library, Said
+from arena.browser.library import LONGEST, ORDERS, SHORTEST, VERDICTS, Filters, LabelFilter, Library
 from arena.browser.screens.beside import Rivals, rivals
-from arena.browser.screens.strip import strip_of, toggled, turned
+from arena.browser.screens.strip import as_baseline, strip_of, toggled
 from arena.browser.screens.view import View
 
 Key = tuple[str, str, str]  # question, model and baseline, "" for any
 # Where a reader is in a list, and how the judgment there is shown.
 PLACE = ("tab", "question", "of", "against", "game", "written", "beside", "first")
-FAULTS = 3  # files whose faults are told above the list
+FAULTS = 3  # files whose faults are shown above the list
 Offers = dict[str, list[str]]  # the names to choose from, by the filter that they are for
 
 # The label of each filter, and the choice that is no filter.
@@ -41,7 +41,7 @@ FILTERS = {
     "model": ("Model", "all models"),
     "baseline": ("Baseline", "any"),
     "category": ("Category or cluster", "all"),
-    "show": ("Verdict", "any"),
+    "verdict": ("Verdict", "any"),
     "order": ("Order", "as the questions"),
 }
 
@@ -63,7 +63,7 @@ class JudgmentsScreen:
     total: int
     query: Query
     list_html: str
-    notices: tuple[str, ...]  # sentences on what the link or the choice asked for in vain
+    notices: tuple[str, ...]  # sentences on missing names that the link or a choice has
     judgment_html: str
 
     def view(self) -> View:
@@ -86,21 +86,21 @@ class JudgmentsScreen:
             second = self.query.get("beside", "")
             fields.append(select("beside", "Beside", beside, second, nothing="no other model"))
         if self.filters != self.filters.base:
-            every = self.query | dict.fromkeys(chosen, "") | vars(self.filters.base)
-            fields.append(view_link(every, "Reset filters", style="button", state='id="reset"'))
-        kept = without(self.query, *FILTERS, "text", "first", "beside")
-        of = f"{self.position + 1} of {self.total:,}" if self.total else "none"
+            base = self.query | dict.fromkeys(chosen, "") | vars(self.filters.base)
+            fields.append(view_link(base, "Reset filters", style="button", state='id="reset"'))
+        others = without(self.query, *FILTERS, "text", "first", "beside")
+        place = f"{self.position + 1} of {self.total:,}" if self.total else "none"
         question, model, baseline = self.key
         return View(
             query=self.query,
             parts={
-                "filters": choices_form(fields, kept),
+                "filters": choices_form(fields, others),
                 "found": self.list_html,
                 "shown": f'{self._bar()}<div id="judgment">{self.judgment_html}</div>',
             },
             said=" ".join(
                 [
-                    f"Judgment {of}: {question}, {model}{baseline and f' against {baseline}'}.",
+                    f"Judgment {place}: {question}, {model}{baseline and f' against {baseline}'}.",
                     *self.notices,
                 ]
             ),
@@ -137,10 +137,10 @@ class JudgmentsScreen:
         place = f"<b>{self.position + 1:,}</b> of {self.total:,}" if self.total else ""
         address = plain(f"battle.html{link(here)}")
         save = f'<a class="save" href="{address}" download>Save battle</a>' if self.total else ""
-        told = plain(" ".join(self.notices))
-        told = f'<span class="told-above" title="{told}">{told}</span>'
+        notices = plain(" ".join(self.notices))
+        notices = f'<span class="told-above" title="{notices}">{notices}</span>'
         turns += f'<span class="place">{place}</span>'
-        return f'<div class="bar-above">{turns}{save}{told}{form}</div>'
+        return f'<div class="bar-above">{turns}{save}{notices}{form}</div>'
 
 
 def judgments_tab(library: Library, query: Query) -> View:
@@ -196,7 +196,7 @@ def list_part(library: Library, filters: Filters, query: Query, rows: Rows) -> s
     above = strip_html(
         strip_of(library, filters),
         lambda choice: start | toggled(filters, choice),
-        turned(library, filters),
+        as_baseline(library, filters),
     )
     above += file_faults(library, filters)
     if not rows.entries:
@@ -241,11 +241,11 @@ def valid_filters(library: Library, request: Filters) -> tuple[Filters, Offers, 
     check("model", "model", library.models(judge))
     check("baseline", "baseline", library.baselines(judge, values["model"]))
     check("category", "category or cluster", library.categories())
-    check("show", "verdict", SHOWN)
+    check("verdict", "verdict", VERDICTS)
     check("order", "order", ORDERS)
     others = [name for name in judges if name != judge]
-    known = Said.of(request.said).is_known(others)
-    check("said", "verdict", [request.said] if known else [])
+    is_known = LabelFilter.of(request.labels).is_known(others)
+    check("labels", "verdict", [request.labels] if is_known else [])
     values["outcome"] = ",".join(name for name in OVERALL if name in request.outcome.split(","))
     if not compares(library, judge):
         # A judge of single answers has no outcomes to choose from.
@@ -254,7 +254,7 @@ def valid_filters(library: Library, request: Filters) -> tuple[Filters, Offers, 
             SHORTEST,
             *{values["order"]}.difference(["", LONGEST, SHORTEST]),
         ]
-        offers["show"] = [name for name in SHOWN if name in (NO_VERDICT, values["show"])]
+        offers["verdict"] = [name for name in VERDICTS if name in (NO_VERDICT, values["verdict"])]
     return Filters(**values), offers, notices
 
 
@@ -297,8 +297,8 @@ def judgment_part(
         second = judgment_view(library, others.second) if others.second else None
     except InputError as error:
         return notice(str(error))
-    found = library.found_in(look.sought)(entries[position]) if look.sought else frozenset[str]()
-    look = replace(look, found=found, strip=others.strip, beside=second, direct=others.direct)
+    places = library.search(look.sought)(entries[position]) if look.sought else frozenset[str]()
+    look = replace(look, found=places, strip=others.strip, beside=second, direct=others.direct)
     return judgment_html(view, look)
 
 
@@ -310,9 +310,9 @@ def no_judgment(library: Library, filters: Filters) -> str:
         reason = f"The files of {filters.judge} have no judgment that can be read."
     else:
         parts = {"of": filters.model, "against": filters.baseline, "in": filters.category}
-        parts["with"] = f'"{filters.show}"' if filters.show else ""
+        parts["with"] = f'"{filters.verdict}"' if filters.verdict else ""
         parts["that is"] = filters.outcome.replace(",", " or ")
-        parts["with a game that is"] = Said.of(filters.said).words
+        parts["with a game that is"] = LabelFilter.of(filters.labels).words
         words = "judgment" + "".join(f" {word} {name}" for word, name in parts.items() if name)
         text = filters.text
         reason = f'No {words} has "{text}" in it.' if text else f"There is no {words}."
@@ -331,7 +331,7 @@ def key_of(query: Query) -> Key:
 
 def listed(library: Library, query: Query) -> Sequence[ListedJudgment]:
     """Return all judgments of the list that a link opens. Raises InputError for a filter whose name
-    does not exist, so that no file has other judgments than it was asked for.
+    does not exist, so that no file has other judgments than those of the link.
     """
     filters, _, notices = valid_filters(library, filters_of(query))
     if notices:
@@ -358,6 +358,6 @@ def open_link(library: Library, query: Query) -> JudgmentsScreen:
     same = all(part in ("", of_shown) for part, of_shown in zip(key, shown.key, strict=True))
     if key[0] in ("", shown.key[0]) and not same:
         of, against = key[1] or "any model", key[2] or "any baseline"
-        lost = f"The judgment of {of} against {against} is not in this list. This is another."
-        return replace(shown, notices=(lost, *shown.notices))
+        missing = f"The judgment of {of} against {against} is not in this list. This is another."
+        return replace(shown, notices=(missing, *shown.notices))
     return shown

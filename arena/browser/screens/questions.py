@@ -48,11 +48,11 @@ def questions_tab(library: Library, query: Query) -> View:
     orders = {name: query.get(name, "") for name in ("rows", "columns")}
     chosen = {name: value for name, value in vars(filters).items() if name in names}
     chosen |= {name: value if value in offers[name] else "" for name, value in orders.items()}
-    every = replace(filters, model="")
-    matrix = in_order(matrix_of(library, every), chosen["rows"], filters.model)
+    all_models = replace(filters, model="")
+    matrix = in_order(matrix_of(library, all_models), chosen["rows"], filters.model)
     columns = columns_of(matrix, chosen["columns"], filters.model)
-    asked = whole_number(query.get("first", "")) or 0
-    first = max(0, min(asked, len(matrix.rows) - 1)) // PAGE * PAGE
+    row = whole_number(query.get("first", "")) or 0
+    first = max(0, min(row, len(matrix.rows) - 1)) // PAGE * PAGE
     view = filled({"tab": "questions", **chosen, "first": str(first or "")})
     fields = [
         select(name, label, offers[name], chosen[name], nothing=nothing)
@@ -60,9 +60,9 @@ def questions_tab(library: Library, query: Query) -> View:
         if offers[name] or name != "baseline"
     ]
     fields.append(search("text", "Search (Enter)", filters.text, "in all texts"))
-    battles = filled(vars(every))
+    battles = filled(vars(all_models))
     shown = matrix_html(matrix, columns, first, library.questions, view, battles)
-    nothing = "" if matrix.rows else no_judgment(library, every)
+    nothing = "" if matrix.rows else no_judgment(library, all_models)
     return View(
         query=view,
         parts={

@@ -13,20 +13,20 @@ from arena.browser.html.judgment_list import Choice, Strip
 from arena.browser.index import ListedJudgment
 from arena.browser.library import (
     Filters,
+    LabelFilter,
     Library,
-    Said,
     difference,
     until_changed,
 )
 
-# A cluster is named if it has three judgments, a fifth more than its share of all would give.
+# A cluster is listed if it has three judgments, a fifth more than its share of all would give.
 CLUSTERS, LEAST, MORE_OFTEN = 3, 3, 1.2
 NAMES = {
     "baseline": "against",
     "category": "in",
-    "show": "",
+    "verdict": "",
     "outcome": "",
-    "said": "a game is",
+    "labels": "a game is",
     "text": "search:",
 }
 
@@ -35,29 +35,29 @@ NAMES = {
 def strip_of(library: Library, filters: Filters) -> Strip | None:
     """Return the sums of the listed judgments, None if they compare nothing."""
     entries = library.select(filters)
-    alike = library.select(replace(filters, outcome="", order=""))
-    if alike and not any(entry.pairwise for entry in alike):
+    of_any_outcome = library.select(replace(filters, outcome="", order=""))
+    if of_any_outcome and not any(entry.pairwise for entry in of_any_outcome):
         return None
     lengths = library.lengths()
-    longer = [d for entry in entries if (d := difference(*lengths(entry))) is not None]
-    whole = [won for entry in entries if len(won := winners(entry.labels[:2])) == 2]
-    decided = [(first, second) for first, second in whole if None not in (first, second)]
-    disagree = sum(games_disagree(entry.labels) for entry in entries)
+    differences = [d for entry in entries if (d := difference(*lengths(entry))) is not None]
+    pairs = [pair for entry in entries if len(pair := winners(entry.labels[:2])) == 2]
+    decided = [(first, second) for first, second in pairs if None not in (first, second)]
+    disagreements = sum(games_disagree(entry.labels) for entry in entries)
     # The baseline is in the first place in game 1, the model in game 2.
-    first = [(second or 0) - (first or 0) for first, second in decided]
+    effects = [(second or 0) - (first or 0) for first, second in decided]
     wanted = frozenset(filter(None, filters.outcome.split(",")))
     return Strip(
-        outcomes=Counter(overall(entry.labels) for entry in alike if entry.pairwise),
+        outcomes=Counter(overall(entry.labels) for entry in of_any_outcome if entry.pairwise),
         wanted=wanted,
-        longer=statistics.fmean(longer) if longer else None,
-        flips=100 * disagree / len(decided) if decided else None,
-        first=25 * statistics.fmean(first) if first else None,
+        longer=statistics.fmean(differences) if differences else None,
+        flips=100 * disagreements / len(decided) if decided else None,
+        first=25 * statistics.fmean(effects) if effects else None,
         clusters=overrepresented(library, filters),
         set=chosen(filters),
     )
 
 
-def turned(library: Library, filters: Filters) -> tuple[Query, int]:
+def as_baseline(library: Library, filters: Filters) -> tuple[Query, int]:
     """Return the view of the judgments in which the chosen model is the baseline, and their number,
     which is 0 as long as a reader would wait for it.
     """
@@ -84,26 +84,26 @@ def overrepresented(library: Library, filters: Filters) -> list[tuple[str, int]]
         return Counter(questions[name].cluster for name in ids if name in questions)
 
     usual, share = clusters(unfiltered), len(listed) / max(len(unfiltered), 1)
-    named = [
+    frequent = [
         (name, number)
         for name, number in clusters(listed).items()
         if name not in ("", filters.category)
         and number >= LEAST
         and number > MORE_OFTEN * share * usual[name]
     ]
-    return sorted(named, key=lambda one: (-one[1] / usual[one[0]], one[0]))[:CLUSTERS]
+    return sorted(frequent, key=lambda one: (-one[1] / usual[one[0]], one[0]))[:CLUSTERS]
 
 
 def chosen(filters: Filters) -> list[tuple[str, Choice]]:
     """Return the filters that are set, in words and with the choice that removes each."""
-    found = list[tuple[str, Choice]]()
+    choices = list[tuple[str, Choice]]()
     for name, word in NAMES.items():
         value = getattr(filters, name)
         values = value.split(",") if name == "outcome" else [value]
         for one in filter(None, values):
-            words = Said.of(one).words if name == "said" else one
-            found.append((f"{word} {words}".strip(), Choice(name, one)))
-    return found
+            words = LabelFilter.of(one).words if name == "labels" else one
+            choices.append((f"{word} {words}".strip(), Choice(name, one)))
+    return choices
 
 
 def toggled(filters: Filters, choice: Choice) -> Query:

@@ -134,11 +134,11 @@ class Battles:
         for entry in self.entries:
             others.setdefault((entry.judge, entry.question), []).append(entry)
 
-        def known(entry: ListedJudgment, game: int) -> str:
+        def shown_address(entry: ListedJudgment, game: int) -> str:
             file = address(entry)
             return file if file in addresses else ""
 
-        look = Look(show=show, address=known, alone=True)
+        look = Look(show=show, address=shown_address, alone=True)
         for number, entry in enumerate(self.entries):
             view = without_paths(judgment_view(self.library, entry))
             index.add(texts_of(view))

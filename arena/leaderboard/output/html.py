@@ -146,13 +146,13 @@ def board_html(board: Board) -> str:
 class BoardLinks:
     """The links of a board in a browser. `address`: to a model, "" for one without. `sorted`: to
     the board in another order, which is the name of a column, with a minus the other way round.
-    `order`: the present one. `find`: words in the names of the models that are shown.
+    `order`: the present one. `name`: a part of the names of the shown models.
     """
 
     address: Callable[[str], str]
     sorted: Callable[[str], str] | None = None
     order: str = ""
-    find: str = ""
+    name: str = ""
 
 
 def board_table(board: Board, links: BoardLinks | None = None) -> str:
@@ -200,7 +200,7 @@ def ordered_rows(
 ) -> list[tuple[int | None, Row]]:
     """Return the rows that are to be found in their order, each with its rank by score."""
     ranked = list(enumerate(board.rows, start=1))
-    shown = [(rank, row) for rank, row in ranked if links.find.casefold() in row.model.casefold()]
+    shown = [(rank, row) for rank, row in ranked if links.name.casefold() in row.model.casefold()]
     column = links.order.removeprefix("-")
     if column not in names:
         return list(shown)

@@ -71,13 +71,13 @@ def matrix_html(
     rows = [means_row(matrix, columns, query, battles)]
     for row in matrix.rows[first:last]:
         title = plain(question_title(questions.get(row.question), row.question))
-        every = view_link(battles | {"question": row.question}, title, title=title)
-        there = quote(row.question, safe="", errors="replace")
+        head = view_link(battles | {"question": row.question}, title, title=title)
+        address = quote(row.question, safe="", errors="replace")
         cells = (row.cells[number] for number in columns)
         rows.append(
-            f'<tr><th scope="row">{every}</th><td>{matrix.words(row.mean)}</td>'
+            f'<tr><th scope="row">{head}</th><td>{matrix.words(row.mean)}</td>'
             f"<td>{matrix.words(row.spread, '')}</td>"
-            + "".join(map(cell_html, cells, opens, repeat(there)))
+            + "".join(map(cell_html, cells, opens, repeat(address)))
             + "</tr>"
         )
     table = html_table(sort_heads(matrix, names, query), rows, "grid")
@@ -129,12 +129,12 @@ def sort_heads(matrix: Matrix, names: Sequence[str], query: Query) -> Iterator[s
 
 def means_row(matrix: Matrix, columns: Sequence[int], query: Query, battles: Query) -> str:
     """Return the row of the models' means, whose head sorts the columns."""
-    turned = "" if query.get("columns") == WORST else WORST
-    title = f"models: {turned or 'best first'}"
-    head = view_link(query | {"columns": turned}, "mean of each model", title=title)
-    known = [mean for mean in matrix.means if mean is not None]
+    order = "" if query.get("columns") == WORST else WORST
+    title = f"models: {order or 'best first'}"
+    head = view_link(query | {"columns": order}, "mean of each model", title=title)
+    means = [mean for mean in matrix.means if mean is not None]
     cells = [f'<th scope="row">{head}</th>']
-    cells += [f"<td>{matrix.words(fmean(known) if known else None)}</td>", "<td></td>"]
+    cells += [f"<td>{matrix.words(fmean(means) if means else None)}</td>", "<td></td>"]
     for number in columns:
         name, mean = matrix.models[number], matrix.words(matrix.means[number])
         shown = view_link(battles | {"model": name}, mean, title=f"the battles of {name}")

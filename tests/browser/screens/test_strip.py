@@ -24,9 +24,9 @@ from arena.browser.library import (
     Filters,
     Library,
 )
-from arena.browser.routes import query_of
 from arena.browser.screens.judgments import judgments_screen, open_link
 from arena.browser.screens.strip import toggled
+from arena.browser.web.views import query_of
 
 NUMBER = 60
 TO_MODEL = dict(zip(LABELS, (2, 1, 0, -1, -2), strict=True))  # in game 2
@@ -92,9 +92,9 @@ def test_outcomes_over_both_games_are_those_of_counting(
 
 def test_a_lost_judgment_is_not_one_with_a_lost_game(library: Library) -> None:
     """A strong loss beside a win is split, which the verdict of a game could not say."""
-    of_games = set(listed(library, show="strong loss"))
+    of_games = set(listed(library, verdict="strong loss"))
     assert of_games - set(listed(library, outcome="lost"))
-    exact = listed(library, show="strong loss", outcome="lost")
+    exact = listed(library, verdict="strong loss", outcome="lost")
     assert set(exact) == of_games & set(listed(library, outcome="lost"))
 
 
@@ -250,20 +250,20 @@ def test_a_label_that_a_judge_gave_and_another_in_the_same_game_are_filters(
     others = {q: tuple(random.Random(q).choices([*LABELS, None], k=2)) for q in verdicts}
     add_judgments(bench, [judgment(q, *of, judge="k") for q, of in others.items()], judge="k")
     for label in LABELS:
-        assert listed(library, said=label) == [q for q, of in verdicts.items() if label in of]
+        assert listed(library, labels=label) == [q for q, of in verdicts.items() if label in of]
         for other in LABELS:
             both = [
                 q for q in verdicts if (label, other) in zip(verdicts[q], others[q], strict=True)
             ]
-            assert listed(library, said=f"{label}|{other}|k") == both
-    shown = open_link(library, {"judge": "j", "said": "A>B|A=B|k"})
-    assert shown.total == len(listed(library, said="A>B|A=B|k"))
+            assert listed(library, labels=f"{label}|{other}|k") == both
+    shown = open_link(library, {"judge": "j", "labels": "A>B|A=B|k"})
+    assert shown.total == len(listed(library, labels="A>B|A=B|k"))
     assert "a game is A&gt;B, by k A=B <b>✕</b>" in shown.list_html
-    assert toggled(shown.filters, Choice("said", "A>B|A=B|k")) == {"said": ""}
+    assert toggled(shown.filters, Choice("labels", "A>B|A=B|k")) == {"labels": ""}
     # The other judge is chosen itself, or nobody knows the labels.
     for unknown in ("A>B|A=B|j", "A>B|A=B|nobody", "A>B|A=B", "A>C", "A>B||k", "|", "A>B|x|k"):
-        every = open_link(library, {"judge": "j", "said": unknown})
-        assert (every.filters.said, every.total) == ("", NUMBER)
+        every = open_link(library, {"judge": "j", "labels": unknown})
+        assert (every.filters.labels, every.total) == ("", NUMBER)
         assert any("There is no verdict" in sentence for sentence in every.notices)
 
 
@@ -273,6 +273,6 @@ def test_labels_of_repeats_are_found_too(bench: Workspace) -> None:
     add_judgments(bench, [again, judgment("q2", "A>B", None)])
     add_judgments(bench, [judgment("q1", "A>B", "[A>>B]", judge="k")], judge="k")
     library = Library(Bench(bench.root / "data", bench.name))
-    assert listed(library, said="A>B") == ["q1", "q2"]
-    assert listed(library, said="B>A") == listed(library, said="B>A|A>>B|k") == ["q1"]
-    assert listed(library, said="A>B|A>>B|k") == []
+    assert listed(library, labels="A>B") == ["q1", "q2"]
+    assert listed(library, labels="B>A") == listed(library, labels="B>A|A>>B|k") == ["q1"]
+    assert listed(library, labels="A>B|A>>B|k") == []

@@ -141,15 +141,15 @@ def test_few_questions_are_hidden_unless_all_clusters_have_few(
     assert list(rows(usual)) == ["coding"]
     assert "Not shown: 2 of 3 clusters, with fewer than 5 questions judged." in usual.table_html
     assert ">5 (usual)<" in usual.view().parts["filters"]
-    choice = replace(usual.choice, least="any")
+    choice = replace(usual.choice, min_questions="any")
     shown = cluster_screen(library, choice)
     assert rows(shown)["writing"][:3] == ["n/a", "", "1 of 5"] and "chance" not in shown.table_html
-    assert ">any<" in shown.view().parts["filters"] and "least=any" in link(shown.query)
+    assert ">any<" in shown.view().parts["filters"] and "min_questions=any" in link(shown.query)
     for order in ("", "-score"):
         assert list(rows(cluster_screen(library, replace(choice, sort=order))))[-1] == "writing"
-    assert list(rows(cluster_screen(library, replace(choice, least="2")))) == ["coding"]
-    assert cluster_screen(library, replace(choice, least="5")).choice == usual.choice
-    none = cluster_screen(library, replace(choice, least="50"))
+    assert list(rows(cluster_screen(library, replace(choice, min_questions="2")))) == ["coding"]
+    assert cluster_screen(library, replace(choice, min_questions="5")).choice == usual.choice
+    none = cluster_screen(library, replace(choice, min_questions="50"))
     assert not rows(none) and "No cluster has so many questions." in none.table_html
     add_judgments(clustered, "m5", random_judgments(6, 4))
     few = cluster_screen(library, ClusterChoice("judge", model="m5"))
@@ -159,7 +159,7 @@ def test_few_questions_are_hidden_unless_all_clusters_have_few(
 
 def test_a_name_that_is_not_there_is_passed_over_with_a_notice(library: Library) -> None:
     shown = cluster_screen(
-        library, ClusterChoice("judge", "topic", model="x", beside="<b>", least="7")
+        library, ClusterChoice("judge", "topic", model="x", beside="<b>", min_questions="7")
     )
     assert shown.choice == ClusterChoice("judge", "cluster", model=shown.offers["model"][0])
     assert "base" not in shown.offers["model"]

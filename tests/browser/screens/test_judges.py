@@ -17,10 +17,10 @@ from judgments import random_bench
 from arena.bench.labels import LABELS, normal_label
 from arena.bench.paths import Bench
 from arena.browser.library import Filters, Library
-from arena.browser.routes import query_of
 from arena.browser.screens.judges import judges_tab
 from arena.browser.screens.judgments import open_link
 from arena.browser.statistics import judge_statistics, one_judge
+from arena.browser.web.views import query_of
 from arena.quality.benchmark.measures import json_text
 
 
@@ -66,7 +66,7 @@ class TestNumbers:
             assert compared[name] == report[name]
 
     def test_they_are_shown_with_drawn_intervals_and_words(self, library: Library) -> None:
-        page = shown(library, look="j1", **{"with": "j0"})
+        page = shown(library, closely="j1", compare="j0")
         report, places = one_judge(library, "j1")
         estimates = [m.of(report.judges[0]).estimate for m in report.measures]
         estimates += [x.estimate for one in places for x in (one.effect, one.flips)]
@@ -88,19 +88,19 @@ class TestNumbers:
         add_judgments(bench, records, judge="e")
         ensemble, *others = judge_statistics(library).verdicts
         assert (ensemble.judge, ensemble.judgments, tuple(others)) == ("e", 12, alone)
-        page = shown(library, look="e", **{"with": "j0"})
+        page = shown(library, closely="e", compare="j0")
         assert "e is an ensemble of j0, j1" in page
         assert "not compared, of the same verdicts: e, j0, j1" in page
         assert "There is nothing to show of j0 here." in page
-        assert judges_tab(library, {"look": "e", "with": "j2"}).query["with"] == "j2"
+        assert judges_tab(library, {"closely": "e", "compare": "j2"}).query["compare"] == "j2"
 
 
 class TestLinks:
     def test_a_number_opens_the_judgments_behind_it(self, library: Library) -> None:
         entries = list(library.judgments("j1"))
-        page = shown(library, look="j1")
+        page = shown(library, closely="j1")
         to = {a: open_link(library, query_of(a)) for a in links(page) if "tab=judgments" in a}
-        flips = "?tab=judgments&judge=j1&show=games+disagree"
+        flips = "?tab=judgments&judge=j1&verdict=games+disagree"
         twice = [e for e in entries if all(map(normal_label, e.labels))]
         (flipped,) = (j.flips for j in judge_statistics(library).verdicts if j.judge == "j1")
         assert to[flips].total == round(flipped.estimate.value * flipped.number / 100)
@@ -113,13 +113,13 @@ class TestLinks:
         for one in places:
             rest = f"judge=j1&model={one.model}"
             number = one.flips.estimate.value * one.flips.number / 100
-            assert to[f"?tab=judgments&{rest}&show=games+disagree"].total == round(number)
+            assert to[f"?tab=judgments&{rest}&verdict=games+disagree"].total == round(number)
             listed = to[f"?tab=judgments&{rest}&outcome=split"].filters
             assert listed == Filters(judge="j1", model=one.model, outcome="split")
 
     def test_a_cell_of_two_judges_opens_its_games(self, library: Library) -> None:
         of = {j: {e.key: e.labels for e in library.judgments(j)} for j in ("j0", "j1")}
-        page = shown(library, look="j1", **{"with": "j0"})
+        page = shown(library, closely="j1", compare="j0")
         found = links(page[page.index("<caption") :])
         for row in LABELS:
             for column in LABELS:
@@ -130,7 +130,7 @@ class TestLinks:
                     if normal_label(labels[game]) == row
                     and normal_label(of["j0"][key][game]) == column
                 ]
-                query = {"tab": "judgments", "judge": "j1", "said": f"{row}|{column}|j0"}
+                query = {"tab": "judgments", "judge": "j1", "labels": f"{row}|{column}|j0"}
                 (address,) = (a for a in found if query_of(a) == query) if games else ("",)
                 assert found.get(address, "0") == f"{len(games):,}"
                 if games:
@@ -139,18 +139,20 @@ class TestLinks:
 
     def test_they_look_at_a_judge_and_a_pair_closely(self, library: Library) -> None:
         page = shown(library, judge="j2")
-        assert links(page)["?tab=judges&judge=j2&look=j0"] == "j0"
-        assert links(page)["?tab=judges&judge=j2&look=j0&with=j1"] == "j0, j1"
-        view = judges_tab(library, {"judge": "j2", "look": "j0", "with": "j1"})
-        assert view.query == {"tab": "judges", "judge": "j2", "look": "j0", "with": "j1"}
+        assert links(page)["?tab=judges&judge=j2&closely=j0"] == "j0"
+        assert links(page)["?tab=judges&judge=j2&closely=j0&compare=j1"] == "j0, j1"
+        view = judges_tab(library, {"judge": "j2", "closely": "j0", "compare": "j1"})
+        assert view.query == {"tab": "judges", "judge": "j2", "closely": "j0", "compare": "j1"}
         assert "j0 (rows) and j1 (columns), games" in view.parts["shown"]
         assert "What sways j0" in view.parts["shown"]
         assert view.said == "Judges, j0 closely, beside j1."
 
     def test_what_does_not_exist_is_told_and_left_out(self, library: Library) -> None:
-        for query in ({"look": "nobody"}, {"look": "j0", "with": "j0"}, {"judge": "<b>"}):
+        for query in ({"closely": "nobody"}, {"closely": "j0", "compare": "j0"}, {"judge": "<b>"}):
             view = judges_tab(library, query)
-            assert view.query == {"tab": "judges"} | ({"look": "j0"} if "with" in query else {})
+            assert view.query == {"tab": "judges"} | (
+                {"closely": "j0"} if "compare" in query else {}
+            )
             told = "There is nothing to show of" in view.parts["shown"]
             assert told == ("judge" not in query)
 
@@ -159,7 +161,7 @@ class TestOthers:
     def test_one_judge_has_nobody_to_agree_with(self) -> None:
         view = judges_tab(Library(Bench(REPO / "data", "demo-v0.1")), {})
         assert "There is one judge only: nobody to agree with." in view.parts["shown"]
-        assert 'name="with"' not in view.parts["filters"]
+        assert 'name="compare"' not in view.parts["filters"]
         assert view.query == {"tab": "judges"}
 
     def test_grades_have_a_table_of_their_own(self, bench: Workspace) -> None:
@@ -182,7 +184,7 @@ class TestOthers:
     def test_votes_of_people_have_no_place(self, bench: Workspace, library: Library) -> None:
         votes = [judgment(f"q{i}", None, "A>B", model="m0", judge="human-anna") for i in range(9)]
         add_judgments(bench, votes, judge="human-anna")
-        page = shown(library, look="human-anna", **{"with": "j0"})
+        page = shown(library, closely="human-anna", compare="j0")
         assert "human-anna (rows) and j0 (columns), games" in page
         assert page.count("n/a<small>no judgment with two verdicts</small>") > 2
         assert links(page)["?tab=judgments&judge=human-anna"] == "9"
@@ -199,8 +201,8 @@ class TestOthers:
         records = [judgment(f"q{i}", "A>B", "A=B", judge=name, model="<i>") for i in range(9)]
         bench.write(bench.data / "model_judgment" / name / "m.jsonl", records)
         library = Library(Bench(bench.root / "data", bench.name))
-        view = judges_tab(library, {"look": name})
-        assert view.query["look"] == name
+        view = judges_tab(library, {"closely": name})
+        assert view.query["closely"] == name
         assert not re.search(r"<img|<i>", "".join(view.parts.values()))
 
     def test_numbers_are_remembered_until_a_file_changes(
@@ -208,13 +210,13 @@ class TestOthers:
     ) -> None:
         assert judge_statistics(library) is judge_statistics(library)
         assert one_judge(library, "j0") is one_judge(library, "j0")
-        before = judges_tab(library, {"look": "j0"})
+        before = judges_tab(library, {"closely": "j0"})
         (bench.data / "model_judgment/j0/m0.jsonl").unlink()
-        assert judges_tab(library, {"look": "j0"}) != before
+        assert judges_tab(library, {"closely": "j0"}) != before
 
 
 def said(judge: str, label: str) -> str:
-    return f"tab=judgments&judge={judge}&said={label}"
+    return f"tab=judgments&judge={judge}&labels={label}"
 
 
 def query_without_tab(query: dict[str, str]) -> dict[str, str]:
