@@ -175,3 +175,11 @@ def test_the_reason_for_no_scores_names_no_flag(bench: Workspace) -> None:
     shown = cluster_screen(library, ClusterChoice())
     assert shown.offers["by"] == []
     assert "no question has a cluster" in shown.table_html and "--" not in shown.table_html
+
+
+def test_without_a_score_in_any_cluster_the_tab_says_so(bench: Workspace) -> None:
+    bench.add_questions(questions(["a", "b"]))
+    add_judgments(bench, "m", random_judgments(1, 2))
+    library = Library(Bench(bench.root / "data", bench.name))
+    shown = cluster_screen(library, ClusterChoice()).table_html
+    assert "no model has enough questions judged in a cluster" in shown.lower()
