@@ -78,8 +78,9 @@ def user_and_password(text: str) -> tuple[str, str]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve the browser until Ctrl-C."""
     args = parse(argv)
-    from arena.browser import address, defaults
+    from arena.browser import defaults
     from arena.browser.annotate.votes import Votes
+    from arena.browser.web import address
 
     configured = args.setting_file != CONFIG or args.setting_file.exists()
     config = read_judge_config(args.setting_file) if configured else None
@@ -94,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Gradio reads this when it is imported, which takes seconds that an error need not wait for.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     with address.direct_connections(args.share):
-        from arena.browser import server
+        from arena.browser.web import server
 
         benches = defaults.Benches(chosen, config)
         page, url, public_url = server.serve(

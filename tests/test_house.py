@@ -82,6 +82,7 @@ THROUGH_COMMANDS = {
         "judgment_page",
         "index",
         "server",
+        "readers",
     ),  # the page in Chromium
     *("controls", "view"),  # of the page
     *("panel", "ratings", "judge_html", "judge_meanings"),  # the reports

@@ -765,6 +765,9 @@ class TestAnnotate:
         site.complaints.clear()
         page.set_viewport_size({"width": 390, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        buttons = page.locator(".vote > div .button")
+        assert len(set(buttons.evaluate_all("all => all.map(e => e.offsetTop)"))) == 1
+        assert page.locator(".vote").evaluate("e => e.clientHeight") < 110
         (folder,) = bench.data.glob("model_judgment/human-*")
         labels = {
             r["question_id"]: next(filter(None, r["games"]))["score"]

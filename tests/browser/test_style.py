@@ -71,6 +71,14 @@ def opened(sites: Opened) -> Opened:
     return opened
 
 
+@pytest.fixture(scope="module")
+def tabs(url: str, context: BrowserContext) -> Site:
+    """A page that goes from view to view."""
+    site = Site(url, context.new_page())
+    site.open("?tab=leaderboard")
+    return site
+
+
 def top(page: Page, part: str) -> float:
     return float(page.locator(part).first.evaluate("e => e.getBoundingClientRect().top"))
 
@@ -127,11 +135,9 @@ def test_a_broken_formula_is_shown_as_it_was_written(opened: Opened) -> None:
     opened(2).check()
 
 
-def test_long_names_are_cut_in_rows_of_one_height_that_open_their_battles(
-    url: str, page: Page
-) -> None:
-    site = Site(url, page)
-    site.open("?tab=leaderboard")
+def test_long_names_are_cut_in_rows_of_one_height_that_open_their_battles(tabs: Site) -> None:
+    page = tabs.show("?tab=leaderboard")
+    page.set_viewport_size({"width": 1280, "height": 800})
     row = page.locator(".board tr", has_text=NAME)
     name = row.locator("td.name")
     assert name.evaluate("e => e.scrollWidth > e.clientWidth")
@@ -145,7 +151,56 @@ def test_long_names_are_cut_in_rows_of_one_height_that_open_their_battles(
     assert plot
     page.mouse.click(plot["x"] + plot["width"] / 2, plot["y"] + plot["height"] / 2)
     expect(page.locator(".side .model")).to_contain_text(NAME)
-    site.check()
+    tabs.check()
+
+
+NARROW_NAMES = """names => names.filter(name => {
+  const em = parseFloat(getComputedStyle(name).fontSize);
+  return name.clientWidth < 10 * em && name.scrollWidth > name.clientWidth;
+}).length"""
+NAMES = ":is(.board, .clusters) td.name, .matrix tbody th, .judges tbody th"
+TABS = ("judgments", "leaderboard", "questions", "judges")
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_on_a_phone_names_can_be_read_and_filters_are_one_row(tabs: Site, tab: str) -> None:
+    page = tabs.show(f"?tab={tab}")
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    names = page.locator(NAMES)
+    assert names.count() > 0 or tab == "judgments"
+    assert names.evaluate_all(NARROW_NAMES) == 0
+    filters = page.locator("#filters > .filters")
+    assert filters.evaluate("e => getComputedStyle(e).overflowX") == "auto"
+    assert filters.evaluate("e => e.clientHeight") < 70
+    assert page.locator("#tabs").evaluate("e => e.clientHeight") < 50
+
+
+def test_a_shadow_says_that_the_table_of_judges_scrolls(tabs: Site) -> None:
+    page = tabs.show("?tab=judges")
+    page.set_viewport_size({"width": 390, "height": 800})
+    table = page.locator(".judges .wide").first
+    assert table.evaluate("e => e.scrollWidth > e.clientWidth")
+    assert table.evaluate("e => getComputedStyle(e).backgroundAttachment").count("local") == 2
+
+
+def test_wide_screens_have_longer_questions(tabs: Site) -> None:
+    page = tabs.show("?tab=questions")
+    widths = []
+    for width in (1440, 1920):
+        page.set_viewport_size({"width": width, "height": 800})
+        question = page.locator(".matrix tbody th").first
+        widths.append(question.evaluate("e => e.clientWidth"))
+    assert widths[1] > 1.5 * widths[0]
+
+
+def test_placeholders_do_not_look_like_values_in_forced_colours(tabs: Site) -> None:
+    page = tabs.show("?tab=judgments")
+    page.emulate_media(forced_colors="active")
+    field = page.locator("#filters input[type=search]")
+    style = "e => getComputedStyle(e, '::placeholder').fontStyle"
+    assert field.evaluate(style) == "italic"
+    page.emulate_media(forced_colors="none")
 
 
 @pytest.mark.parametrize("width", [1024, 1280])

@@ -31,7 +31,8 @@ async function ask(address, options) {
     location.reload();
     return null;
   }
-  if (!response.ok) throw new Error(await response.text() || `the server answers ${response.status}`);
+  const words = response.status === 409 ? await response.text() : "";  // why a vote is refused
+  if (!response.ok) throw new Error(words || `the server answers ${response.status}`);
   return response.json();
 }
 

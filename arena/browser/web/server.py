@@ -8,17 +8,17 @@ import io
 
 from starlette.middleware import Middleware
 
-from arena.browser.address import PageGuard, served_names, without_stub_files
 from arena.browser.annotate.votes import Votes
 from arena.browser.defaults import Benches
-from arena.browser.routes import routes
 from arena.browser.screens.annotate import Annotation
+from arena.browser.web.address import PageGuard, served_names, without_stub_files
+from arena.browser.web.routes import routes
 
 with without_stub_files():
     import gradio as gr
 
 # isort: split
-from arena.browser.page import THEME, page_of
+from arena.browser.web.page import THEME, page_of
 
 
 def serve(

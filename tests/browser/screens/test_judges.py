@@ -17,10 +17,10 @@ from judgments import random_bench
 from arena.bench.labels import LABELS, normal_label
 from arena.bench.paths import Bench
 from arena.browser.library import Filters, Library
-from arena.browser.routes import query_of
 from arena.browser.screens.judges import judges_tab
 from arena.browser.screens.judgments import open_link
 from arena.browser.statistics import judge_statistics, one_judge
+from arena.browser.web.views import query_of
 from arena.quality.benchmark.measures import json_text
 
 

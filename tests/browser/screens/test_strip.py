@@ -24,9 +24,9 @@ from arena.browser.library import (
     Filters,
     Library,
 )
-from arena.browser.routes import query_of
 from arena.browser.screens.judgments import judgments_screen, open_link
 from arena.browser.screens.strip import toggled
+from arena.browser.web.views import query_of
 
 NUMBER = 60
 TO_MODEL = dict(zip(LABELS, (2, 1, 0, -1, -2), strict=True))  # in game 2

@@ -1,46 +1,20 @@
-"""The addresses of the page: views of every bench of a folder."""
+"""Views of every bench of a folder, as JSON."""
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections import Counter
 from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser_site import add_judgments, judgment, small_library
+from browser_site import add_judgments, judgment
 from conftest import Workspace
-from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from arena.browser.annotate.votes import Votes
-from arena.browser.defaults import Benches, choose
-from arena.browser.routes import TABS, query_of, routes, tab_links
-from arena.browser.screens.annotate import Annotation
-
-
-@pytest.fixture
-def folder(bench: Workspace) -> Path:
-    """Three benches, of which one has no judgments."""
-    small_library(bench)
-    add_judgments(bench, [judgment("q1", "A>B", "B>A"), judgment("q2", "A=B", "A=B")])
-    data = bench.root / "data"
-    for name in ("bench-de", "empty"):
-        shutil.copytree(bench.data, data / name)
-    add_judgments(bench, [judgment("q3", "B>>A", "A>>B", judge="k")], judge="k")
-    shutil.move(bench.data / "model_judgment" / "k", data / "bench-de" / "model_judgment" / "k")
-    shutil.rmtree(data / "empty" / "model_judgment")
-    return data
-
-
-@pytest.fixture
-def client(bench: Workspace, folder: Path) -> TestClient:
-    app = Starlette(routes=routes(Benches(choose(folder, bench.name, None, None, None))))
-    app.auth = None  # type: ignore[attr-defined]
-    return TestClient(app)
+from arena.browser.web.views import TABS, query_of, tab_links
 
 
 def view(client: TestClient, query: str) -> dict[str, Any]:
@@ -74,37 +48,6 @@ def test_other_benches_are_offered_and_links_stay_in_the_chosen_one(
 @pytest.mark.parametrize("name", ["empty", "nowhere", "../bench-de", "%00"])
 def test_a_bench_that_is_not_there_is_the_first_one(client: TestClient, name: str) -> None:
     assert view(client, f"?bench={name}") == view(client, "?")
-
-
-def test_labels_are_for_the_first_bench_alone(bench: Workspace, folder: Path) -> None:
-    benches = Benches(choose(folder, bench.name, None, None, None))
-    votes = Votes(benches.first.library.bench, "anna")
-    app = Starlette(routes=routes(benches, Annotation(votes)))
-    app.auth = None  # type: ignore[attr-defined]
-    client = TestClient(app)
-    form = view(client, "?tab=annotate")["parts"]["shown"]
-    token = re.findall('name="pair" value="([0-9a-f]{16})"', form)[0]
-    other = view(client, "?tab=annotate&bench=bench-de")
-    assert other["query"] == "?bench=bench-de&tab=annotate"
-    words = f"Labels of human-anna are for the bench {bench.name} alone."
-    assert words in other["parts"]["shown"] and words in other["said"]
-    assert "data-post" not in str(other["parts"])
-    headers = {"origin": "http://testserver", "content-type": "application/json"}
-    vote = {"pair": token, "label": "A>B"}
-
-    def post(path: str, bench_name: str) -> tuple[int, str]:
-        reply = client.post(path, json=vote | {"bench": bench_name}, headers=headers)
-        return reply.status_code, reply.text
-
-    # The bench has the same questions and models, so the pair is one of its own.
-    assert post("/vote", "bench-de") == (409, f"{words} Choose it above to label its pairs.")
-    assert not list(folder.rglob("human-anna/*.jsonl"))
-    assert post("/vote", "")[0] == 200
-    (written,) = folder.rglob("human-anna/*.jsonl")
-    assert written.is_relative_to(bench.data)
-    assert post("/undo", "bench-de")[0] == 409 and written.exists()
-    assert post("/undo", "")[0] == 200 and not written.exists()
-    votes.close()
 
 
 def test_without_a_query_the_first_model_is_open(client: TestClient) -> None:
@@ -152,13 +95,3 @@ def test_no_reader_is_told_where_the_folder_of_data_is(
         shown = view(client, f"?tab={tab}")
         assert str(folder) not in str(shown)
     assert f"{bench.name}/model_answer/m.jsonl" in view(client, "?")["parts"]["shown"]
-
-
-@pytest.mark.parametrize("name", ["list.csv", "list.jsonl", "battle.html"])
-@pytest.mark.parametrize("query", ["judge=nobody", "judge=j&model=x", "judge=j&category=x"])
-def test_no_file_has_other_judgments_than_it_was_asked_for(
-    client: TestClient, name: str, query: str
-) -> None:
-    answer = client.get(f"/{name}?{query}")
-    assert answer.status_code == 404
-    assert "There " in answer.text

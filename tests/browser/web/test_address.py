@@ -13,7 +13,7 @@ import pytest
 from conftest import REPO
 
 import qa_browser
-from arena.browser.address import GUESS_SECONDS, PageGuard, report_access, served_names
+from arena.browser.web.address import GUESS_SECONDS, PageGuard, report_access, served_names
 
 UNREADABLE = (
     *("a{b.evil.example", "a`b.evil.example", 'a"b.evil.example', "a\\b.evil.example", ""),
@@ -24,7 +24,7 @@ UNREADABLE = (
 PROBE = """
 import http.client, json, pathlib, sys
 from arena.bench.paths import Bench
-from arena.browser import server
+from arena.browser.web import server
 from arena.browser.defaults import Benches, Chosen
 from arena.browser.library import Library
 
