@@ -25,8 +25,8 @@ def board_html(
     """Return a board as a table whose rows open their models, with the lines below it."""
     name = f"<h3>{escape(board.name or 'no category')}</h3>" if headed else ""
     score = board.format.axis(opponent(board))
-    about = f"{score[0].upper()}{score[1:]}, with its {board.estimator.level:.0%} interval as "
-    about += "distances from it. "
+    about = f"{score[0].upper()}{score[1:]}, with the distances to the ends of its "
+    about += f"{board.estimator.level:.0%} interval. "
     if board.estimator.features:
         about += "A much better answer counts three times. "
     about += "Tokens: the mean length of the answers. "
@@ -40,8 +40,8 @@ def board_html(
 
 
 _COEFFICIENTS = (
-    "A style coefficient is what one standard deviation of the difference in a feature adds to the "
-    "log-odds of winning. The scores are without it."
+    "A style coefficient is the change in the log-odds of winning if the difference in a feature "
+    "grows by one standard deviation. Scores do not include it."
 )
 
 
@@ -51,7 +51,7 @@ def clusters_html(
     """Return the scores of models in clusters, a row each, with the lines below them."""
     rows = cluster_rows(table, boards, models, links=links)
     lines = [
-        *([] if boards else ["No cluster has so many questions."]),
+        *([] if boards else ["No cluster has that many judged questions."]),
         *note_lines(table, flags=False),
     ]
     below = "".join(f"<p>{escape(note)}</p>" for note in lines)

@@ -96,7 +96,7 @@ def strip_html(strip: Strip | None, chooses: Chooses, as_baseline: tuple[Query, 
 
 def baseline_link(query: Query, number: int) -> str:
     """Return the link to the judgments in which the chosen model is the baseline, "" for none."""
-    return view_link(query, f"{number:,} more as the baseline") if number else ""
+    return view_link(query, f"{number:,} with the model as baseline") if number else ""
 
 
 def outcome_bar(strip: Strip) -> str:

@@ -76,7 +76,10 @@ def judgment_html(view: JudgmentView, look: Look) -> str:
     parts += verdict_parts(view, look)
     if second := look.beside:
         parts += verdict_parts(second, look)
-        parts += (f'<p class="note">Directly: {direct_words(one, look)}</p>' for one in look.direct)
+        parts += (
+            f'<p class="note">Against each other: {direct_words(one, look)}</p>'
+            for one in look.direct
+        )
         # The baseline stays in the first column, whatever its place in the game.
         shown.sort(key=lambda column: column[2] is view.model)
         places = second.shown(second.number(look.game))

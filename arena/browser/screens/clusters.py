@@ -166,7 +166,7 @@ def cluster_screen(library: Library, choice: ClusterChoice) -> ClusterScreen:
     models = table.rated
     notices.append(fault)
     missing = (name for name in (choice.model, choice.beside) if name and name not in models)
-    notices += (f"There is no model {name} here. This is shown without it." for name in missing)
+    notices += (f"There is no model {name} here. The choice is ignored." for name in missing)
     model = choice.model if choice.model in models else next(iter(models), "")
     beside = choice.beside if choice.beside in models and choice.beside != model else ""
     offers |= {"model": models, "beside": [name for name in models if name != model]}

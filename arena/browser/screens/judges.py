@@ -23,27 +23,29 @@ from arena.quality.panel import GRADED
 # Below the tables, in the words of those who read them.
 ABOUT_VERDICTS = (
     LEGEND,
-    "Shares of labels are of the games with a verdict. A is the answer that the judge saw first.",
-    "Place bias: points of win rate that the first place adds at an even match, over judgments "
-    "with two verdicts. With 10, the first of two equal answers wins 60 %, and 0 is no bias. It "
-    "does not depend on how much the models differ. A >> counts once here.",
+    "The share of a label is that of the games with a verdict. A is the answer that the judge saw "
+    "first.",
+    "Place bias: the points of win rate that the first place adds to one of two equal answers. At "
+    "10, the first of them wins 60 %. At 0, there is no bias. Only judgments with two verdicts "
+    "count, and a much better answer counts as a better one. The bias does not depend on how much "
+    "the models differ.",
     "Order flips the winner: the share of these judgments whose two games name different winners. "
-    "A tie beside a win is a flip. A judge who is not sure flips too.",
-    "Drawn below a number: its 95 % interval, on one scale for the column. The dotted line is 0.",
+    "A tie in one game and a win in the other is a flip. An unsure judge flips more often.",
+    "The line below a number is its 95 % interval. A column has one scale. The dotted line is 0.",
 )
 ABOUT_PAIRS = (
-    "Over the games that both judges decided. Kappa is the agreement on labels beyond chance: 1 is "
-    "always, 0 is as often as their habits alone would give. Weighted kappa uses squared distances "
-    "between labels.",
+    "Only games that both judges decided count. Kappa is the agreement on labels beyond chance. At "
+    "1, the judges always agree. At 0, they agree as often as two judges who draw labels with the "
+    "same frequencies. Weighted kappa uses squared distances between labels.",
 )
 ABOUT_CONFUSION = (
-    "Each cell: the games with the label of its row by the one judge and that of its column by the "
-    "other, and their share of the row. A cell opens its judgments.",
+    "A cell has the number of games with the label of its row by the first judge and the label of "
+    "its column by the second, and the share of the row. Click a cell to open its judgments.",
 )
 ABOUT_MODELS = (
-    "Place effect: half the difference between a model's win rate as A and as B, in points, over "
-    "the judgments with two verdicts. It is small for a model that wins or loses nearly all games, "
-    "so compare it with the place bias of the judge, which is at an even match.",
+    "Place effect: half the difference between a model's win rates as A and as B, in points, over "
+    "the judgments with two verdicts. It is small for a model that wins or loses nearly all games. "
+    "The place bias of the judge is that between equal answers.",
     "Order flips the winner: the share of these judgments whose two games name different winners.",
 )
 
@@ -93,7 +95,7 @@ def offered(name: str, names: Collection[str], notices: list[str]) -> str:
     if name in names:
         return name
     if name:
-        notices.append(f"There is nothing to show of {name} here. This is shown without it.")
+        notices.append(f"There are no numbers of {name} here. The choice is ignored.")
     return ""
 
 
@@ -167,7 +169,7 @@ def overview_html(judges: JudgeStatistics, links: tables.Links) -> str:
     if pairs:
         table = tables.pair_table(pairs, links)
         return shown + part("Where judges agree", table, ABOUT_PAIRS)
-    alone = "There is one judge only: nobody to agree with."
+    alone = "There is only one judge, so there is no agreement to measure."
     none = "No two judges decided the same games."
     return shown + part("Where judges agree", notice(alone if len(judges.verdicts) < 2 else none))
 

@@ -235,7 +235,7 @@ def valid_filters(library: Library, request: Filters) -> tuple[Filters, Offers, 
         offers[name] = list(names)
         # Without a judge every name is missing. The list says why.
         if missing and judge:
-            notices.append(f"There is no {kind} {values[name]} here. This is shown without it.")
+            notices.append(f"There is no {kind} {values[name]} here. The choice is ignored.")
             values[name] = ""
 
     check("model", "model", library.models(judge))

@@ -144,10 +144,10 @@ def test_a_direct_judgment_of_both_is_a_link(library: Library) -> None:
     shown = opened(library, beside="n")
     (query,) = links(shown, "n against m")
     assert open_link(library, query).key == ("q1", "n", "m")
-    (note,) = re.findall('<p class="note">Directly: (.*?)</p>', shown.judgment_html)
+    (note,) = re.findall('<p class="note">Against each other: (.*?)</p>', shown.judgment_html)
     assert re.sub("<.*?>", "", note) == "n against m: game 1 strong win · game 2 tie (for n)"
-    assert "Directly" not in opened(library, beside="o").judgment_html
-    assert "Directly" not in opened(library).judgment_html
+    assert "Against each other" not in opened(library, beside="o").judgment_html
+    assert "Against each other" not in opened(library).judgment_html
 
 
 def test_a_second_model_that_was_not_judged_stays_chosen(library: Library) -> None:
@@ -192,7 +192,7 @@ def test_a_saved_battle_has_the_second_model_too(bench: Workspace, library: Libr
         ["A&gt;B", "A&gt;B"],
         ["B&gt;A", "A&gt;&gt;B"],
     ]
-    assert "Directly: n against m: game 1" in page
+    assert "Against each other: n against m: game 1" in page
     names = re.findall(r'<span class="name" title="(\w+)">', page)
     assert names == ["base", "m", "n"]
     assert "There is no answer of n to this question." in page and str(bench.root) not in page

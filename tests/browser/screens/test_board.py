@@ -39,7 +39,10 @@ class TestBoard:
     ) -> None:
         add_judgments(bench, [judgment(f"q{i}", "B>A", "B>A") for i in (1, 2, 3)])
         page = text_of(board_screen(library, BoardChoice(judge="j")).table_html)
-        assert "Win rate against base in %, with its 95% interval as distances from it." in page
+        assert (
+            "Win rate against base in %, with the distances to the ends of its 95% interval."
+            in page
+        )
         assert "Rank: the ranks that the data leave open" in page
         assert (
             "Intervals: logit-t 95 % over questions, ranks by question bootstrap of 1,000 rounds."

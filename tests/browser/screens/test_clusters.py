@@ -150,7 +150,7 @@ def test_few_questions_are_hidden_unless_all_clusters_have_few(
     assert list(rows(cluster_screen(library, replace(choice, min_questions="2")))) == ["coding"]
     assert cluster_screen(library, replace(choice, min_questions="5")).choice == usual.choice
     none = cluster_screen(library, replace(choice, min_questions="50"))
-    assert not rows(none) and "No cluster has so many questions." in none.table_html
+    assert not rows(none) and "No cluster has that many judged questions." in none.table_html
     add_judgments(clustered, "m5", random_judgments(6, 4))
     few = cluster_screen(library, ClusterChoice("judge", model="m5"))
     assert list(rows(few)) == ["coding"] and ">any<" in few.view().parts["filters"]

@@ -91,7 +91,7 @@ class TestNumbers:
         page = shown(library, closely="e", compare="j0")
         assert "e is an ensemble of j0, j1" in page
         assert "not compared, of the same verdicts: e, j0, j1" in page
-        assert "There is nothing to show of j0 here." in page
+        assert "There are no numbers of j0 here." in page
         assert judges_tab(library, {"closely": "e", "compare": "j2"}).query["compare"] == "j2"
 
 
@@ -153,14 +153,16 @@ class TestLinks:
             assert view.query == {"tab": "judges"} | (
                 {"closely": "j0"} if "compare" in query else {}
             )
-            told = "There is nothing to show of" in view.parts["shown"]
+            told = "There are no numbers of" in view.parts["shown"]
             assert told == ("judge" not in query)
 
 
 class TestOthers:
     def test_one_judge_has_nobody_to_agree_with(self) -> None:
         view = judges_tab(Library(Bench(REPO / "data", "demo-v0.1")), {})
-        assert "There is one judge only: nobody to agree with." in view.parts["shown"]
+        assert (
+            "There is only one judge, so there is no agreement to measure." in view.parts["shown"]
+        )
         assert 'name="compare"' not in view.parts["filters"]
         assert view.query == {"tab": "judges"}
 

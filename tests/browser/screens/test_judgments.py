@@ -334,7 +334,7 @@ class TestLinks:
         told = " ".join(shown.notices)
         assert "There are no judgments by nonsense. These are by j." in told
         for what in ("model", "baseline", "category or cluster", "verdict", "order"):
-            assert f"There is no {what} nonsense here. This is shown without it." in told
+            assert f"There is no {what} nonsense here. The choice is ignored." in told
         assert shown.offers["judge"] == ["j"]
 
     def test_names_with_a_slash_are_links_too(self, bench: Workspace) -> None:

@@ -281,9 +281,9 @@ def test_judgments_against_several_baselines_are_one_cell(bench: Workspace) -> N
     )
     assert table.numbers["q1"][0] == "-0.50"
     assert table.numbers["q2"][0] == "+1.00"
-    assert "Judgments against 2 baselines are taken together." in table.html
+    assert "Cells combine the judgments against 2 baselines." in table.html
     one = Table(library_of(bench), baseline="other")
-    assert "taken together" not in one.html
+    assert "Cells combine" not in one.html
     assert (one.marks["q1", "m"], one.titles["q1", "m"]) == ("−", "lost: strong loss, strong loss")
     assert open_link(library_of(bench), one.links["q1", "m"]).key == ("q1", "m", "other")
 

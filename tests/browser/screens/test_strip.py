@@ -148,7 +148,9 @@ def test_judgments_with_the_model_as_the_baseline_are_counted_and_opened(bench: 
     for model, number in {"b": 24, "c": 12, "d": 0, "": 0}.items():
         shown = judgments_screen(pairs, Filters(judge="j", model=model, category="prose"))
         assert shown.offers["model"] == ["b", "c", "d"]
-        found = re.findall(r'href="\?([^"]*)">([\d,]+) more as the baseline<', shown.list_html)
+        found = re.findall(
+            r'href="\?([^"]*)">([\d,]+) with the model as baseline<', shown.list_html
+        )
         assert len(found) == bool(number)
         for address, told in found:
             opened = open_link(pairs, query_of(html.unescape(address)))

@@ -148,7 +148,6 @@ _LEGEND = (
     "games, each from +2 for a much better answer to −2 for a much worse one."
 )
 TOGETHER = (
-    " Judgments against {} baselines are taken together. "
-    "Choose a baseline to see those against one."
+    " Cells combine the judgments against {} baselines. Choose a baseline to see those against one."
 )
-GRADED = "Each cell is the grade of the model's answer, and the mean of several grades."
+GRADED = "Each cell is the grade of the model's answer, or the mean of its grades."
