@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
+from arena.base.errors import InputError
 from arena.bench.labels import grades_of
 from arena.browser.library import Filters, Library, until_changed
 from arena.leaderboard.board import Board
@@ -78,6 +79,8 @@ def cluster_table(
     groups = read_clusters(options, by)
     method = method_of(options).centered(group.data for group in groups)
     table = score_clusters(groups, by, method)
+    if not table.rated:
+        raise InputError("no model has enough questions judged in a cluster")
     # Without the fits and rounds, which nothing here shows, and which fill the memory.
     boards = (replace(board, scored=None, samples={}) for board in table.boards)
     return replace(table, boards=tuple(boards))

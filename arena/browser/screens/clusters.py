@@ -158,8 +158,6 @@ def cluster_screen(library: Library, choice: ClusterChoice) -> ClusterScreen:
         if not judge:
             raise InputError(f"{library.bench.folder} has no judgments yet")
         table = cluster_table(library, judge, baseline, by, anchor)
-        if not table.rated:
-            raise InputError("no model has enough questions judged in a cluster")
     except InputError as error:
         shown = notice("There are no scores by cluster.", *without_flags(str(error)))
         return ClusterScreen(choice, offers, *about, shown)
