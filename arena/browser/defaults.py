@@ -42,8 +42,8 @@ class Chosen:
         """Sentences on another bench or judge than the wanted one."""
         bench, judge, remarks = self.library.bench, self.judge, list[str]()
         if not judge:
-            none = "has no judgments yet. Make some with gen_judgment.py."
-            remarks.append(f"{bench.folder} {none}")
+            advice = "Make some with gen_judgment.py."
+            remarks.append(f"{bench.folder} has no judgments yet. {advice}")
         if self.wanted_bench not in ("", bench.name):
             shown = f"{bench.name}, judged by {judge}" if judge else bench.name
             shown = f"the demo ({shown})" if bench.name == DEMO[0] else shown
@@ -171,8 +171,8 @@ def with_assumed_baseline(library: Library, judge: str) -> Library:
     if all(entry.named for entry in library.judgments(judge) if entry.pairwise):
         return library
     (assumed,) = others
-    known = {category: name or assumed for category, name in rule.by_category.items()}
-    return Library(bench, BaselineRule(known, assumed), library.config, assumed)
+    baselines = {category: name or assumed for category, name in rule.by_category.items()}
+    return Library(bench, BaselineRule(baselines, assumed), library.config, assumed)
 
 
 def usual_judge(bench: Bench, judges: Iterable[str]) -> str:
@@ -194,5 +194,5 @@ def usual_judge(bench: Bench, judges: Iterable[str]) -> str:
 def _missing(problem: str, name: str, kind: str, names: Iterable[str]) -> InputError:
     """Return the error for a name without data, with the nearest one that has some, or all."""
     names = sorted(names)
-    there = nearest(name, names) or f". {kind.capitalize()} here: {', '.join(names) or 'none'}"
-    return InputError(problem + there)
+    others = nearest(name, names) or f". {kind.capitalize()} here: {', '.join(names) or 'none'}"
+    return InputError(problem + others)

@@ -305,7 +305,7 @@ class TestDemo:
         page.keyboard.press("Enter")
         expect(row.nth(1)).to_have_attribute("aria-current", "true")
         expect(row.nth(1)).to_be_focused()
-        expect(page.locator("#said[role=status]")).to_contain_text("Judgment 2 of 40")
+        expect(page.locator("#announcement[role=status]")).to_contain_text("Judgment 2 of 40")
         demo.check()
 
     def test_the_keys_are_told_and_the_head_can_be_skipped(self, demo: Site) -> None:

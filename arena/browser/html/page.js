@@ -81,14 +81,14 @@ function showView(answer, back) {
   byId("fault")?.remove();
   for (const [id, html] of Object.entries(answer.parts)) fillPart(id, html);
   for (const part of [...view.children]) if (!(part.id in answer.parts)) part.remove();
-  if (otherTab || [...JUDGMENT, "at"].some(differs)) scrollTo(0, 0);
+  if (otherTab || [...JUDGMENT, "position"].some(differs)) scrollTo(0, 0);
   if (location.search !== answer.query) {
     history[newEntry ? "pushState" : "replaceState"](null, "", answer.query);
   }
   queryOfTab[shownTab] = shownQuery = answer.query;
   element.querySelector(".address").setAttribute("href", shownQuery);
   document.title = `Judgments of ${byId("title").querySelector("h1").textContent}`;
-  byId("said").textContent = answer.said;
+  byId("announcement").textContent = answer.announcement;
   askForTheRest();
   keepWordsOpen();
   setTabStops();

@@ -55,7 +55,7 @@ class Listed:
 
     def query_at(self, position: int) -> Query:
         """Return the view of a pair."""
-        return self.query | {"at": str(position + 1)}
+        return self.query | {"position": str(position + 1)}
 
 
 class Annotation:
@@ -74,14 +74,14 @@ class Annotation:
         if not listed.pairs:
             reason = "There is no pair to label here."
             return View(listed.query, {"filters": filters, "shown": notice(reason)}, reason)
-        total, number = len(listed.pairs), whole_number(query.get("at", "")) or 0
+        total, number = len(listed.pairs), whole_number(query.get("position", "")) or 0
         position = number - 1 if 0 < number <= total else listed.next_after(-1) or 0
-        uncovered = query.get("uncover") == "1" and listed.is_voted(position)
+        uncovered = query.get("names") == "1" and listed.is_voted(position)
         shown = self.uncovered if uncovered else self.blind
         parts = self.progress(listed, position), shown(library, listed.pairs[position])
         form = self.form(library, listed, position)
         return View(
-            listed.query_at(position) | ({"uncover": "1"} if uncovered else {}),
+            listed.query_at(position) | ({"names": "1"} if uncovered else {}),
             {"filters": filters, "shown": "".join(parts) + form},
             f"Pair {position + 1:,} of {total:,}.",
         )
@@ -162,7 +162,7 @@ class Annotation:
             place = next((n for n, one in enumerate(listed.pairs) if one.sides == last[0]), None)
             which = "a pair of another list." if place is None else f"pair {place + 1:,}."
             if place is not None:
-                uncover = listed.query_at(place) | {"uncover": "1"}
+                uncover = listed.query_at(place) | {"names": "1"}
                 which += f" {view_link(uncover, 'Show its names and verdicts')}"
             undo = '<button class="button" data-key="u" title="key u">Undo the last vote</button>'
             undo = f'<form data-post="undo">{hidden(listed.query)}{undo}</form>'
@@ -195,7 +195,7 @@ class Annotation:
                 listed.query_at(following or 0), words, style="button", title="key s", state=state
             )
         if voted:
-            uncover = listed.query_at(position) | {"uncover": "1"}
+            uncover = listed.query_at(position) | {"names": "1"}
             names = view_link(uncover, "Show names and verdicts", style="button")
             return f'<div class="vote">This pair has your label. {names} {skip}</div>'
         if any(side.missing for side in self.sides(library, pair)):

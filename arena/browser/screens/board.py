@@ -77,8 +77,8 @@ class BoardScreen:
             inputs += self._comparisons()
         inputs.append(search("name", "Models (Enter)", chosen.name, "part of a name"))
         form = choices_form(inputs, {"tab": "leaderboard", "sort": chosen.sort})
-        said = f"Leaderboard by {chosen.judge}."
-        return View(chosen.query, {"filters": form, "shown": self.table_html}, said)
+        announcement = f"Leaderboard by {chosen.judge}."
+        return View(chosen.query, {"filters": form, "shown": self.table_html}, announcement)
 
     def _comparisons(self) -> Iterator[str]:
         """Yield the fields of a judge that compares answers."""

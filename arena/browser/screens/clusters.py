@@ -96,8 +96,8 @@ class ClusterScreen:
             if name == "baseline" and self.choice.anchor:
                 fields.append(anchor_field(self.offers["anchor"], self.choice.anchor))
         form = choices_form(fields, {"tab": "clusters", "sort": self.choice.sort})
-        said = f"Clusters of {self.choice.model or 'no model'} by {self.choice.judge}."
-        return View(self.query, {"filters": form, "shown": self.table_html}, said)
+        announcement = f"Clusters of {self.choice.model or 'no model'} by {self.choice.judge}."
+        return View(self.query, {"filters": form, "shown": self.table_html}, announcement)
 
 
 def query_of(choice: ClusterChoice) -> Query:

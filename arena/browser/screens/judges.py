@@ -86,8 +86,8 @@ def judges_tab(library: Library, query: Query) -> View:
     ]
     chosen = filled({"closely": judge, "compare": other})
     form = choices_form(fields, base)
-    said = f"Judges{judge and f', {judge} closely'}{other and f', beside {other}'}."
-    return View(base | chosen, {"filters": form, "shown": of_judges(*parts)}, said)
+    announcement = f"Judges{judge and f', {judge} closely'}{other and f', beside {other}'}."
+    return View(base | chosen, {"filters": form, "shown": of_judges(*parts)}, announcement)
 
 
 def offered(name: str, names: Collection[str], notices: list[str]) -> str:

@@ -98,7 +98,7 @@ class JudgmentsScreen:
                 "found": self.list_html,
                 "shown": f'{self._bar()}<div id="judgment">{self.judgment_html}</div>',
             },
-            said=" ".join(
+            announcement=" ".join(
                 [
                     f"Judgment {place}: {question}, {model}{baseline and f' against {baseline}'}.",
                     *self.notices,

@@ -63,13 +63,14 @@ def questions_tab(library: Library, query: Query) -> View:
     battles = filled(vars(all_models))
     shown = matrix_html(matrix, columns, first, library.questions, view, battles)
     nothing = "" if matrix.rows else no_judgment(library, all_models)
+    size = f"{len(matrix.rows):,} questions, {len(matrix.models):,} models"
     return View(
         query=view,
         parts={
             "filters": choices_form(fields, {"tab": "questions"}),
             "shown": notice(library.fault, *notices) + (nothing or shown),
         },
-        said=f"{len(matrix.rows):,} questions, {len(matrix.models):,} models, by {filters.judge}.",
+        announcement=f"{size}, by {filters.judge}.",
     )
 
 

@@ -34,9 +34,9 @@ def routes(benches: Benches, annotation: Annotation | None = None) -> list[Route
 
     @guarded
     def save(request: Request) -> Response:
-        asked = query_of(request.url.query)
-        library = benches.of(asked.get("bench", "")).library
-        return FILES[request.scope["path"]](library, asked)
+        query = query_of(request.url.query)
+        library = benches.of(query.get("bench", "")).library
+        return FILES[request.scope["path"]](library, query)
 
     def style(_: Request) -> Response:
         return Response(sheet, media_type="text/css")

@@ -46,11 +46,11 @@ def query_of(text: str) -> dict[str, str]:
 
 def view_of(chosen: Chosen, query: Query, tabs: Tabs) -> View:
     """Return the view of a bench for a query."""
-    asked = {name: value for name, value in query.items() if not name.startswith("__")}
-    if not asked.keys() - {"bench"}:
-        asked = {"model": next(iter(chosen.library.models(chosen.judge)), "")}
-    _, tab = tabs.get(asked.get("tab", ""), next(iter(tabs.values())))
-    return tab(chosen.library, {"judge": chosen.judge} | asked)
+    values = {name: value for name, value in query.items() if not name.startswith("__")}
+    if not values.keys() - {"bench"}:
+        values = {"model": next(iter(chosen.library.models(chosen.judge)), "")}
+    _, tab = tabs.get(values.get("tab", ""), next(iter(tabs.values())))
+    return tab(chosen.library, {"judge": chosen.judge} | values)
 
 
 def title_html(benches: Benches, chosen: Chosen) -> str:
@@ -92,14 +92,14 @@ def tab_links(query: Query, tabs: Tabs) -> str:
     return "".join(links)
 
 
-def view_json(benches: Benches, annotation: Annotation | None, asked: Query) -> bytes:
+def view_json(benches: Benches, annotation: Annotation | None, request: Query) -> bytes:
     """Return the view of a query as JSON: its own query, its tab, HTML by part, and a sentence."""
-    chosen = benches.of(asked.get("bench", ""))
+    chosen = benches.of(request.get("bench", ""))
     tabs = tabs_with(annotation)
-    shown = view_of(chosen, asked, tabs)
-    pages = {"tabs": tab_links(shown.query, tabs), **shown.parts}
+    view = view_of(chosen, request, tabs)
+    pages = {"tabs": tab_links(view.query, tabs), **view.parts}
     parts = {part: without_folder(page, chosen.library) for part, page in pages.items()}
-    query = shown.query
+    query = view.query
     if chosen is not benches.first:
         query = {"bench": (bench := chosen.library.bench.name), **query}
         parts = {part: in_bench(page, bench) for part, page in parts.items()}
@@ -107,6 +107,6 @@ def view_json(benches: Benches, annotation: Annotation | None, asked: Query) -> 
         "query": link(query),
         "tab": query.get("tab", ""),
         "parts": {"title": title_html(benches, chosen), **parts},
-        "said": without_folder(shown.said, chosen.library),
+        "announcement": without_folder(view.announcement, chosen.library),
     }
     return msgspec.json.encode(content)

@@ -45,8 +45,8 @@ def vote_routes(benches: Benches, annotation: Annotation) -> list[Route]:
         try:
             query = await run_in_threadpool(change, library, fields)
         except (InputError, OutputError) as error:
-            told = without_folder(str(error), library)
-            return Response(told, 409, media_type="text/plain")
+            reason = without_folder(str(error), library)
+            return Response(reason, 409, media_type="text/plain")
         return Response(msgspec.json.encode(link(query)), media_type="application/json")
 
     return [Route(path, write, methods=["POST"]) for path in ("/vote", "/undo")]

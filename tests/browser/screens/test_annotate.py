@@ -46,63 +46,68 @@ def page(tab: Annotation, library: Library, **query: str) -> str:
     return tab(library, {"tab": "annotate", **query}).parts["shown"]
 
 
-def vote(tab: Annotation, library: Library, at: str = "", label: str = "A>B") -> dict[str, str]:
-    token = re.search('name="pair" value="([0-9a-f]{16})"', page(tab, library, at=at))
+def vote(
+    tab: Annotation, library: Library, position: str = "", label: str = "A>B"
+) -> dict[str, str]:
+    token = re.search('name="pair" value="([0-9a-f]{16})"', page(tab, library, position=position))
     assert token
     return tab.vote(library, {"pair": token[1], "label": label})
 
 
 def test_nothing_tells_which_model_an_answer_is_of(tab: Annotation, library: Library) -> None:
-    for at in ("1", "2", "3"):
-        view = tab(library, {"tab": "annotate", "at": at})
+    for position in ("1", "2", "3"):
+        view = tab(library, {"tab": "annotate", "position": position})
         shown = view.parts["shown"]
         for word in ("secret", "baseline", "777", "tokens", "strong", "loss", "A&gt;B<"):
             assert word not in shown
-            assert word not in view.said + str(view.query)
+            assert word not in view.announcement + str(view.query)
         assert shown.count('class="side"') == 2
 
 
 def test_texts_cannot_run_or_load(tab: Annotation, library: Library) -> None:
-    pages = "".join(page(tab, library, at=at) for at in ("1", "2", "3"))
+    pages = "".join(page(tab, library, position=position) for position in ("1", "2", "3"))
     assert pages.count("&lt;img src=x onerror=alert(1)&gt;") == 3
     assert "<img" not in pages
 
 
 def test_a_vote_leads_to_the_next_pair_and_is_counted(tab: Annotation, library: Library) -> None:
     assert "Pair <b>1</b> of 3" in page(tab, library) and "0 labelled" in page(tab, library)
-    assert vote(tab, library) == {"tab": "annotate", "judge": "j", "at": "2"}
+    assert vote(tab, library) == {"tab": "annotate", "judge": "j", "position": "2"}
     assert "Pair <b>2</b> of 3" in page(tab, library) and "1 labelled" in page(tab, library)
-    assert vote(tab, library, at="3")["at"] == "2"
-    assert vote(tab, library, at="2")["at"] == "2"
+    assert vote(tab, library, position="3")["position"] == "2"
+    assert vote(tab, library, position="2")["position"] == "2"
     done = page(tab, library)
     assert "All pairs of this list have a label." in done and "3 labelled" in done
     assert 'data-post="vote"' not in done
-    assert tab.undo(library, {})["at"] == "2"
-    assert tab.undo(library, {})["at"] == "3"
+    assert tab.undo(library, {})["position"] == "2"
+    assert tab.undo(library, {})["position"] == "3"
     assert "1 labelled" in page(tab, library)
 
 
 def test_a_skipped_pair_comes_again_at_the_end(tab: Annotation, library: Library) -> None:
     skips = []
-    at = "1"
+    position = "1"
     for _ in range(3):
-        link = re.search(r'href="([^"]*at=(\d))[^"]*"[^>]*data-key="s"', page(tab, library, at=at))
+        link = re.search(
+            r'href="([^"]*position=(\d))[^"]*"[^>]*data-key="s"',
+            page(tab, library, position=position),
+        )
         assert link
-        skips.append(at := link[2])
+        skips.append(position := link[2])
     assert skips == ["2", "3", "1"]
 
 
 def test_names_and_verdicts_are_shown_after_the_vote_alone(
     tab: Annotation, library: Library
 ) -> None:
-    query = {"at": "2", "uncover": "1"}
+    query = {"position": "2", "names": "1"}
     early = tab(library, {"tab": "annotate", **query})
-    assert "secret" not in early.parts["shown"] and "uncover" not in early.query
-    vote(tab, library, at="2")
+    assert "secret" not in early.parts["shown"] and "names" not in early.query
+    vote(tab, library, position="2")
     shown = page(tab, library, **query)
     assert MODEL in shown and BASE in shown and "human-anna" in shown
-    assert "secret" not in page(tab, library, at="2")
-    assert "Show its names and verdicts" in page(tab, library, at="3")
+    assert "secret" not in page(tab, library, position="2")
+    assert "Show its names and verdicts" in page(tab, library, position="3")
 
 
 def test_a_pair_whose_answer_is_missing_has_no_labels(
@@ -115,7 +120,7 @@ def test_a_pair_whose_answer_is_missing_has_no_labels(
     lost = {"question_id": "q1", "choices": [{"turns": [{"content": ""}]}]}
     lost |= {"conv_metadata": style(9, 1)}
     bench.write(bench.data / "model_answer" / f"{MODEL}.jsonl", [lost])
-    views = [page(tab, library, at=at) for at in ("1", "2", "3")]
+    views = [page(tab, library, position=position) for position in ("1", "2", "3")]
     assert not any('data-post="vote"' in view for view in views)
 
 
@@ -152,11 +157,11 @@ def test_a_drawn_name_cannot_lead_out_of_the_folder(
     assert not list(bench.root.rglob("*evil*"))
 
 
-@pytest.mark.parametrize("at", ["0", "-1", "4", "9" * 30, "x", "٣", ""])
+@pytest.mark.parametrize("position", ["0", "-1", "4", "9" * 30, "x", "٣", ""])
 def test_a_place_that_is_not_there_is_the_first_pair(
-    tab: Annotation, library: Library, at: str
+    tab: Annotation, library: Library, position: str
 ) -> None:
-    assert tab(library, {"tab": "annotate", "at": at}).query["at"] == "1"
+    assert tab(library, {"tab": "annotate", "position": position}).query["position"] == "1"
 
 
 def test_a_list_that_cannot_be_read_or_is_empty_says_so(

@@ -145,7 +145,7 @@ class TestLinks:
         assert view.query == {"tab": "judges", "judge": "j2", "closely": "j0", "compare": "j1"}
         assert "j0 (rows) and j1 (columns), games" in view.parts["shown"]
         assert "What sways j0" in view.parts["shown"]
-        assert view.said == "Judges, j0 closely, beside j1."
+        assert view.announcement == "Judges, j0 closely, beside j1."
 
     def test_what_does_not_exist_is_told_and_left_out(self, library: Library) -> None:
         for query in ({"closely": "nobody"}, {"closely": "j0", "compare": "j0"}, {"judge": "<b>"}):

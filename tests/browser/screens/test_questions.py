@@ -129,7 +129,7 @@ def test_a_cell_is_the_outcome_over_both_games(
         + Table(library, first="50").html.count("<td></td>")
         - 1
     )
-    assert table.view.said == f"{NUMBER} questions, 3 models, by j."
+    assert table.view.announcement == f"{NUMBER} questions, 3 models, by j."
     key = next(key for key, labels in verdicts.items() if labels == ("B>A", "A>>B"))
     assert table.titles[key] == "won: win, strong win"
 

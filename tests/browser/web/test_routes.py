@@ -27,7 +27,7 @@ def test_labels_are_for_the_first_bench_alone(bench: Workspace, folder: Path) ->
     other = client.get("/view?tab=annotate&bench=bench-de").json()
     assert other["query"] == "?bench=bench-de&tab=annotate"
     words = f"Labels of human-anna are for the bench {bench.name} alone."
-    assert words in other["parts"]["shown"] and words in other["said"]
+    assert words in other["parts"]["shown"] and words in other["announcement"]
     assert "data-post" not in str(other["parts"])
     headers = {"origin": "http://testserver", "content-type": "application/json"}
     vote = {"pair": token, "label": "A>B"}
