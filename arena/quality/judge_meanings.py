@@ -16,13 +16,12 @@ MEANINGS = {
         "dotted line.",
     ),
     "order flips the winner": (
-        "Of the judgments with two verdicts, those with different winners. Tossing a coin flips "
-        "half.",
-        "A tie beside a win counts. If games have several verdicts, each of one is compared with "
-        "each of the other.",
+        "The share of judgments with two verdicts whose winners differ. Tossing a coin flips half.",
+        "A tie in one game and a win in the other is a flip. If games have several verdicts, each "
+        "of the first game is compared with each of the second.",
     ),
     "variance": (
-        "What question and place explain of the variance of a game's points. The rest is noise of "
+        "The share of the variance of a game's points by question and place. The rest is noise of "
         "single games.",
         "Points of a model against a baseline: a tie is half a win.",
     ),
@@ -32,13 +31,13 @@ MEANINGS = {
         "A judge that says the same again adds nothing.",
     ),
     "variance by repeat": (
-        "What differs between the verdicts of one game, which more of them average out. The rest "
-        "of the noise is what a game has of its own.",
+        "The share of the variance between repeated verdicts of one game. More repeats average it "
+        "out. The rest of the noise is the game's own.",
         "Verdicts on several choices of an answer differ by the choice, too.",
     ),
     "twice the verdicts narrow": (
-        "By so much twice the verdicts a game narrow intervals. Twice the questions narrow them by "
-        "29 %.",
+        "Twice the verdicts of each game narrow intervals by this much. Twice the questions narrow "
+        "them by 29 %.",
         "Both cost the same.",
     ),
     STYLE_BIAS: (
@@ -47,8 +46,8 @@ MEANINGS = {
         "own. Without bias 0, the dotted line.",
     ),
     "kin difference": (
-        "Points of win rate that the judge gives its own family beyond what judges of other "
-        "families give it.",
+        "Points of win rate that the judge gives its own family, less the points that judges of "
+        "other families give it.",
         "In the same games.",
     ),
     "self-preference": (
