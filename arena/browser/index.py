@@ -1,4 +1,4 @@
-"""Files of a bench by index: where their lines are, and their texts to be searched.
+"""Files of a bench by index: the places of their lines, and their texts for a search.
 
 Each file is read once, and again after a change.
 """

@@ -97,7 +97,7 @@ class Panel:
 
     @functools.cached_property
     def decided(self) -> np.ndarray:
-        """Which games have a verdict (J, N, 2)."""
+        """Whether each game has a verdict (J, N, 2)."""
         verdicts = self.worth > UNDECIDED if self.repeated is None else self.repeated.any(axis=3)
         return np.asarray(verdicts)
 

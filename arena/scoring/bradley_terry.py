@@ -244,7 +244,7 @@ def _moved_center(design: Design, anchor: int, times: np.ndarray, theta: np.ndar
 def _moved_style(
     cells: Cells, anchor: int | None, rounds: int, style: FixedStyle | None, penalty: bool
 ) -> np.ndarray | float:
-    """How far the rounds (R, F) of a fixed style move the ratings (R, M), to first order."""
+    """The shifts of ratings (R, M) by the rounds (R, F) of a fixed style, to first order."""
     if style is None or style.rounds is None:
         return 0.0
     slopes = np.empty((len(style.coefficients), cells.models))

@@ -170,7 +170,7 @@ class CellColumns:
         return np.asarray(kinds.T[:, self.kind])
 
     def used(self) -> np.ndarray:
-        """Return which cells (C,) have a battle."""
+        """Return whether each cell (C,) has a battle."""
         return np.asarray(self.counts().any(axis=0))
 
     def judge_of(self, used: np.ndarray) -> np.ndarray | None:

@@ -1,1 +1,1 @@
-"""Lines of the files of a bench: where they are, and what is wrong with them."""
+"""Lines of the files of a bench: their places and their faults."""

@@ -57,7 +57,7 @@ class BoardChoice:
 
 @dataclass(frozen=True)
 class BoardScreen:
-    """The tab of the leaderboard: choices, what there is to choose from, its tables."""
+    """The tab of the leaderboard: choices, the names on offer, and tables."""
 
     choice: BoardChoice
     offers: Offers

@@ -58,7 +58,7 @@ class ClusterChoice:
 
 @dataclass(frozen=True)
 class ClusterScreen:
-    """The tab of the clusters: choices, what there is to choose from, its table."""
+    """The tab of the clusters: choices, the names on offer, and the table."""
 
     choice: ClusterChoice
     offers: Offers

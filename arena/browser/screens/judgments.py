@@ -48,7 +48,7 @@ FILTERS = {
 
 @dataclass(frozen=True)
 class JudgmentsScreen:
-    """The tab of the judgments: choices, what there is to choose from, the list, one judgment.
+    """The tab of the judgments: choices, the names on offer, the list, one judgment.
 
     `position`: that of the judgment among the `total` of the list. `query`: of the view.
     """

@@ -1,4 +1,4 @@
-"""A view of the page: what each tab gives for the query of an address."""
+"""A view of the page: the result of a tab for the query of an address."""
 
 from __future__ import annotations
 

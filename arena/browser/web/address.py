@@ -136,7 +136,7 @@ _HOST = re.compile(r"([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?", re.ASCII | re.IGNOREC
 NOT_SERVED = "This page is not served as {}. Open the address that qa_browser.py printed."
 
 
-def asked_host(scope: Scope) -> str:
+def requested_host(scope: Scope) -> str:
     """Return the name or address that a request is for, "" for one that no host has.
 
     Starlette takes its own address for a Host header that it cannot read, such as `a{b.example`,
@@ -178,12 +178,12 @@ class PageGuard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        name = asked_host(scope)
+        name = requested_host(scope)
         if not self._serves(name):
             await Response(NOT_SERVED.format(name), 421, _HEADERS)(scope, receive, send)
             return
-        asked = f"{scope['method']} {scope['path']}"
-        if not _SERVED.fullmatch(asked) and not (self.annotated and asked in _VOTES):
+        route = f"{scope['method']} {scope['path']}"
+        if not _SERVED.fullmatch(route) and not (self.annotated and route in _VOTES):
             await Response(status_code=404, headers=_HEADERS)(scope, receive, send)
             return
         page_start: Message = {}  # of a response of HTML, held back until its body is known

@@ -32,7 +32,7 @@ TABS: Tabs = {
     "judges": ("Judges", judges_tab),
 }
 
-# What a tab takes over from the one that was open before.
+# The values that a tab takes over from the one that was open before.
 CARRIED = ("judge", "model", "baseline", "category", "anchor")
 
 
@@ -83,7 +83,7 @@ def tabs_with(annotation: Annotation | None) -> Tabs:
 
 
 def tab_links(query: Query, tabs: Tabs) -> str:
-    """Return the links to all tabs, each with what it takes over from a view."""
+    """Return the links to all tabs, each with the values that it takes over from a view."""
     carried = {name: query[name] for name in CARRIED if name in query}
     here = query.get("tab", "")
     states = {name: f'data-tab="{name}"' for name in tabs}

@@ -42,7 +42,7 @@ ADVICE = {
 
 @dataclass(frozen=True)
 class VoteOptions:
-    """Which votes to import. person: the name of one, "" for a judge of each annotator.
+    """The votes to import. person: the name of one, "" for a judge of each annotator.
 
     config: the settings that name the bench's baseline, if there are any.
     """

@@ -14,6 +14,7 @@ from browser_site import add_judgments, judgment
 from conftest import Workspace
 from starlette.testclient import TestClient
 
+from arena.browser.library import Library
 from arena.browser.web.views import TABS, query_of, tab_links
 
 
@@ -62,6 +63,7 @@ def test_a_view_reads_each_folder_once_and_the_next_one_sees_what_has_changed(
     client: TestClient, bench: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     walk, walked = os.walk, Counter[str]()
+    monkeypatch.setattr(Library, "warm", lambda *_: None)  # reads in a thread of its own
     monkeypatch.setattr(os, "walk", lambda top: walked.update([Path(top).name]) or walk(top))
     before = view(client, "?model=m")
     walked.clear()
