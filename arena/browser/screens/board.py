@@ -153,7 +153,7 @@ def anchors(library: Library, filters: Filters, request: str) -> tuple[list[str]
 
 def anchor_field(names: Sequence[str], chosen: str) -> str:
     """Return the field of the anchor, which scores 50."""
-    choices = [(MEAN, "average model"), *((name, name) for name in names)]
+    choices = [(MEAN, "the average"), *((name, name) for name in names)]
     return select("anchor", "All pairs, with 50 for", choices, chosen)
 
 
