@@ -64,7 +64,7 @@ def user_and_password(text: str) -> tuple[str, str]:
     """Return the parts of `user:password`, or of the first line of `@file`."""
     if text.startswith("@"):
         try:
-            text = Path(text[1:]).read_text(encoding="utf-8").partition("\n")[0].strip()
+            text = Path(text[1:]).read_text(encoding="utf-8-sig").partition("\n")[0].strip()
         except (OSError, ValueError) as error:
             raise argparse.ArgumentTypeError(f"cannot read the file: {error}") from None
     user, colon, password = text.partition(":")

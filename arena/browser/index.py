@@ -69,12 +69,13 @@ class FileCache(Generic[Value]):
     ) -> None:
         self._read, self._empty, self._beside = read, empty, beside
         self._values: dict[Path, tuple[Hashable, Value]] = {}
-        self._lock = threading.Lock()
+        self._locks: dict[Path, threading.Lock] = {}
 
     def __contains__(self, path: Path) -> bool:
         """Whether a file has been read, even if it has changed since."""
         return path in self._values
 
+    @once_a_view
     def __getitem__(self, path: Path | None) -> Value:
         """Return the contents of a file as it is now."""
         status = stamp_of(path) if path is not None else None
@@ -84,8 +85,8 @@ class FileCache(Generic[Value]):
         entry = self._values.get(path)
         if entry is not None and entry[0] == stamp:
             return entry[1]
-        # Read within the lock: two readers must not index the same large file side by side.
-        with self._lock:
+        # Read within a lock: two readers must not index the same large file side by side.
+        with self._locks.setdefault(path, threading.Lock()):
             entry = self._values.get(path)
             if entry is None or entry[0] != stamp:
                 entry = self._values[path] = stamp, self._read(path)
@@ -158,6 +159,11 @@ class ListedJudgment(msgspec.Struct, frozen=True, gc=False):
         games = dict(enumerate(outcomes(self.labels), start=1))
         voted = {game: one for game, one in games.items() if one != NO_VERDICT}
         return voted if voted and is_person(self.judge) else games
+
+    def is_in(self, line: records.JudgmentLine) -> bool:
+        """Whether a line is of the same question, model and baseline."""
+        same_baseline = not self.named or line.baseline == self.baseline
+        return line.id == self.question and line.model in (None, "", self.model) and same_baseline
 
     def against(self, baseline: str) -> ListedJudgment:
         """Return the judgment with a baseline that stands in if its own is not known."""

@@ -138,7 +138,7 @@ def judgment_view(library: Library, entry: ListedJudgment) -> JudgmentView:
 
 def games_of(entry: ListedJudgment) -> tuple[Game, ...]:
     """Return the games of a judgment with their texts. Raises InputError if its record is gone."""
-    record = read_line(entry.file, entry.place, JudgmentLine, "a judgment")
+    record = read_line(entry.file, entry.place, JudgmentLine, "a judgment", entry.is_in)
     games = zip_longest(entry.labels, record.get("games") or [])
     return tuple(Game.of(number, *game) for number, game in enumerate(games))
 
@@ -153,7 +153,8 @@ def side_of(library: Library, model: str, question: str) -> Side:
             reason = f"{model} has no answer to this question ({path})."
         return Side(model, (), (), {}, reason, file_fault=file_fault)
     try:
-        record = answer_in_v01(read_line(path, place, AnswerLine, "an answer"))
+        line = read_line(path, place, AnswerLine, "an answer", lambda one: one.id == question)
+        record = answer_in_v01(line)
     except InputError as error:
         return Side(model, (), (), {}, str(error), str(error), file_fault)
     # Of several choices the first verdict is on the one of index 0, wherever it stands.

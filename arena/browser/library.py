@@ -51,7 +51,7 @@ LONGER, SHORTER = "much longer than the baseline first", "much shorter than the 
 DISPUTED = "judges disagree most first"
 ORDERS = (LOSSES, WINS, LONGEST, SHORTEST, LONGER, SHORTER, DISPUTED)
 LARGE = 1 << 25  # bytes of judgments, which take about a twentieth of a second
-RECENT = 16  # results of a kind in memory: enough for several readers, or for one who compares
+RECENT = 16  # results of a function in memory, for all readers and benches together
 
 
 class LabelFilter(NamedTuple):

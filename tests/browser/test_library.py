@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import unicodedata
 from collections.abc import Sequence
 
@@ -18,7 +19,7 @@ from conftest import Workspace
 from arena.base.errors import InputError
 from arena.bench.paths import Bench
 from arena.browser.defaults import choose
-from arena.browser.judgment_view import judgment_view
+from arena.browser.judgment_view import games_of, judgment_view, side_of
 from arena.browser.library import LONGEST, SHORTEST, Filters, Library
 from arena.browser.statistics import boards, judge_statistics
 
@@ -292,6 +293,24 @@ class TestFiles:
         bench.write(bench.data / "model_judgment" / "j" / "m.jsonl", b"x" * 9)
         with pytest.raises(InputError, match=r"m\.jsonl:1: not a judgment"):
             judgment_view(library, entry)
+
+    def test_a_record_that_another_of_its_length_has_replaced_is_not_shown_for_it(
+        self, bench: Workspace, library: Library
+    ) -> None:
+        add_judgments(bench, [judgment(q, "A=B", "A>B") for q in ("q1", "q2")])
+        first, second = library.select(Filters(judge="j"))
+        bench.add_answers("m", {"q1": "Hello", "q2": "Adieu"})
+        assert library.answers[library.answer_file("m")].places
+        for path in ("model_judgment/j/m.jsonl", "model_answer/m.jsonl"):
+            lines = (bench.data / path).read_bytes().splitlines(keepends=True)
+            status = (bench.data / path).stat()
+            (bench.data / path).write_bytes(b"".join(reversed(lines)))
+            os.utime(bench.data / path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        for entry in (first, second):
+            with pytest.raises(InputError, match="another record is there now"):
+                games_of(entry)
+            side = side_of(library, "m", entry.question)
+            assert side.turns == () and "another record is there now" in side.missing
 
     def test_names_that_no_file_can_have_stop_nothing(
         self, bench: Workspace, library: Library

@@ -61,16 +61,16 @@ def indexed_lines(
     kind: type[Line],
     what: str,
     faults: Faults | None = None,
-    tell: Callable[[str], object] = warn,
+    warning: Callable[[str], object] = warn,
 ) -> Iterator[tuple[int, Place, Line]]:
-    """Yield number, place and typed part of each line. Unreadable lines are told, kept in `faults`,
-    and skipped. So is an incomplete last line, which is not told: a run may be writing it.
+    """Yield number, place and typed part of each line. Unreadable lines are skipped, with a warning
+    and an entry in `faults`. An incomplete last line has no warning: a run may be writing it.
     """
     decoder, offset, faults = msgspec.json.Decoder(kind), 0, faults or Faults(path)
 
     def report(fault: str) -> None:
         faults.unreadable.append(fault)
-        tell(fault)
+        warning(fault)
 
     try:
         with path.open("rb") as file:
@@ -92,15 +92,18 @@ def indexed_lines(
         report(f"{path}: cannot read: {error.strerror}")
 
 
-def read_line(path: Path, place: Place, kind: type[Line], what: str) -> dict[str, Any]:
+def read_line(
+    path: Path, place: Place, kind: type[Line], what: str, is_it: Callable[[Line], bool]
+) -> dict[str, Any]:
     """Return the whole record at a place. Raises InputError that names the line if it is none of
-    its kind, or if the file has changed since.
+    its kind, or if the file has changed since, so that it is not the one that was indexed.
     """
     try:
         with path.open("rb") as file:
             file.seek(place.offset)
             raw = file.read(place.length).removeprefix(codecs.BOM_UTF8)
-        decode(raw, msgspec.json.Decoder(kind))
+        if not is_it(decode(raw, msgspec.json.Decoder(kind))):
+            raise ValueError("another record is there now")
         record: dict[str, Any] = json.loads(raw)
     except OSError as error:
         raise InputError(f"{path}: cannot read {what}: {error.strerror}") from None

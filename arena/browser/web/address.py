@@ -15,12 +15,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from arena.base.errors import InputError, warn
 
-GUESS_SECONDS = 1.0
+GUESS_SECONDS = 1.0  # that a wrong password takes
+MOST_GUESSES = 8  # logins that wait for each other
+LONGEST_LOGIN = 10_000  # bytes
 
 
 def check_address(host: str, port: int | None) -> None:
@@ -71,7 +74,7 @@ def direct_connections(share: bool) -> Iterator[None]:
 def without_stub_files() -> Iterator[None]:
     """Import Gradio in little more than half the time, without stubs of its components.
 
-    It writes a `.pyi` file beside each of its modules, unless it cannot tell a class's file.
+    It writes a `.pyi` file beside each of its modules, unless it cannot find a class's file.
     """
     file_of = inspect.getfile
 
@@ -134,6 +137,8 @@ _HOST = re.compile(r"([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?", re.ASCII | re.IGNOREC
 
 
 NOT_SERVED = "This page is not served as {}. Open the address that qa_browser.py printed."
+NO_HOST = "The request names no host. Open the address that qa_browser.py printed."
+TOO_MANY = "Too many logins at once. Try again in some seconds."
 
 
 def requested_host(scope: Scope) -> str:
@@ -150,8 +155,9 @@ def requested_host(scope: Scope) -> str:
 class PageGuard:
     """Middleware that serves the page to its own readers alone, and lets it load nothing else.
 
-    `names`: the hosts it was started for, None for any address or name of this machine. Without
-    them a foreign page could read the bench, if its name leads to 127.0.0.1 (DNS rebinding).
+    `names`: the hosts it was started for, None for any address or name of this machine. Requests
+    for other hosts are refused. Otherwise a foreign page whose name leads to 127.0.0.1 could read
+    the bench (DNS rebinding).
 
     The page's inline scripts are allowed by their hashes. Only what the page needs is served:
     Gradio offers more, such as uploads, which write files. `annotated`: votes are taken.
@@ -161,7 +167,7 @@ class PageGuard:
         self, app: ASGIApp, names: frozenset[str] | None, shared: bool, annotated: bool = False
     ) -> None:
         self.app, self.names, self.shared, self.annotated = app, names, shared, annotated
-        self.refusing = asyncio.Lock()
+        self.guessing, self.guesses = asyncio.Lock(), 0
 
     def _serves(self, name: str) -> bool:
         """Whether a request for this host is one for the page."""
@@ -173,30 +179,35 @@ class PageGuard:
             return bool(ipaddress.ip_address(name))
         return name in LOCAL or name.removesuffix(".local") == socket.gethostname().lower()
 
+    def _refusal(self, name: str, route: str) -> Response | None:
+        """Return the answer to a request for another host or for what the page does not need."""
+        if not self._serves(name):
+            return Response(NOT_SERVED.format(name) if name else NO_HOST, 421, _HEADERS)
+        if _SERVED.fullmatch(route) or (self.annotated and route in _VOTES):
+            return None
+        return Response(status_code=404, headers=_HEADERS)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, with headers added."""
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        name = requested_host(scope)
-        if not self._serves(name):
-            await Response(NOT_SERVED.format(name), 421, _HEADERS)(scope, receive, send)
+        if scope["type"] != "http":  # the page has no other connections
+            await send({"type": "websocket.close"})
             return
         route = f"{scope['method']} {scope['path']}"
-        if not _SERVED.fullmatch(route) and not (self.annotated and route in _VOTES):
-            await Response(status_code=404, headers=_HEADERS)(scope, receive, send)
+        if refused := self._refusal(requested_host(scope), route):
+            await refused(scope, receive, send)
             return
         page_start: Message = {}  # of a response of HTML, held back until its body is known
         body = bytearray()
 
         async def add_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                if message["status"] == 400 and scope["path"].startswith("/login"):
-                    async with self.refusing:  # one guess of a password a second, whoever guesses
-                        await asyncio.sleep(GUESS_SECONDS)
                 headers = MutableHeaders(scope=message)
                 set_headers(headers)
-                if headers.get("content-type", "").startswith("text/html"):
+                is_page = headers.get("content-type", "").startswith("text/html")
+                if is_page and scope["method"] != "HEAD":
                     page_start.update(message)
                     return
             elif page_start:
@@ -211,7 +222,47 @@ class PageGuard:
 
         if scope["path"] == "/":  # Gradio takes a `page` in the query for one of its own
             scope = {**scope, "query_string": b""}
-        await self.app(scope, receive, add_headers)
+        answer = self._guess if route == "POST /login" else self.app
+        await answer(scope, receive, add_headers)
+
+    async def _guess(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a login. Logins wait for each other, and a wrong one takes a second, so that a
+        password is guessed once a second however many connections guess.
+        """
+        # Read before it is its turn: a slow client must not stop the others.
+        body = await body_of(Request(scope, receive), LONGEST_LOGIN)
+        if body is None or self.guesses >= MOST_GUESSES:
+            refused = Response(TOO_MANY, 429, media_type="text/plain")
+            await (refused if body is not None else Response(status_code=413))(scope, receive, send)
+            return
+        read: list[Message] = [{"type": "http.request", "body": body}]
+
+        async def read_body() -> Message:
+            return read.pop() if read else await receive()
+
+        async def wait_if_wrong(message: Message) -> None:
+            if message.get("status") == 400:
+                await asyncio.sleep(GUESS_SECONDS)
+            await send(message)
+
+        self.guesses += 1
+        try:
+            async with self.guessing:
+                await self.app(scope, read_body, wait_if_wrong)
+        finally:
+            self.guesses -= 1
+
+
+async def body_of(request: Request, longest: int) -> bytes | None:
+    """Return the body of a request, None for one of more than `longest` bytes or a part of one."""
+    body = bytearray()
+    with contextlib.suppress(ClientDisconnect):
+        async for part in request.stream():
+            body += part
+            if len(body) > longest:
+                return None
+        return bytes(body)
+    return None
 
 
 _ROOT = re.compile(rb'(\broot"?\s*[:=]\s*)"https?://[^"]*"')

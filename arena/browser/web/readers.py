@@ -23,7 +23,7 @@ def signed_in(request: Request) -> bool:
 
 
 def guarded(answer: Callable[[Request], Response]) -> Callable[[Request], Response]:
-    """Let a route answer those alone who may read the page, from one look at folders and files."""
+    """Let a route answer readers alone. While it does, folders and files are looked at once."""
 
     @functools.wraps(answer)
     def of_reader(request: Request) -> Response:

@@ -14,6 +14,7 @@ from arena.base.errors import InputError, OutputError
 from arena.browser.defaults import Benches
 from arena.browser.html.controls import link
 from arena.browser.screens.annotate import Annotation
+from arena.browser.web.address import body_of
 from arena.browser.web.readers import refusal
 from arena.browser.web.views import without_folder
 
@@ -22,13 +23,9 @@ LONGEST_BODY = 100_000  # bytes of a vote with its note
 
 async def fields_of(request: Request) -> dict[str, str] | None:
     """Return the texts of a body of JSON, None for another or a very long one."""
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > LONGEST_BODY:
-            return None
+    body = await body_of(request, LONGEST_BODY)
     with contextlib.suppress(ValueError, RecursionError):
-        return msgspec.json.decode(bytes(body), type=dict[str, str])
+        return msgspec.json.decode(body or b"", type=dict[str, str])
     return None
 
 

@@ -13,7 +13,13 @@ import pytest
 from conftest import REPO
 
 import qa_browser
-from arena.browser.web.address import GUESS_SECONDS, PageGuard, report_access, served_names
+from arena.browser.web.address import (
+    LONGEST_LOGIN,
+    MOST_GUESSES,
+    PageGuard,
+    report_access,
+    served_names,
+)
 
 UNREADABLE = (
     *("a{b.evil.example", "a`b.evil.example", 'a"b.evil.example', "a\\b.evil.example", ""),
@@ -80,18 +86,80 @@ def test_a_public_link_is_one_of_its_names() -> None:
     assert statuses(local, "/", "0123abcd.gradio.live") == [421]
 
 
-def test_wrong_passwords_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    waits: list[tuple[float, bool]] = []
-    guards = {code: PageGuard(reply_with(code), served_names("::1"), False) for code in (400, 200)}
+def test_passwords_are_guessed_one_a_second_however_many_connections_guess(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    events: list[str] = []
 
     async def wait(seconds: float) -> None:
-        waits.append((seconds, guards[400].refusing.locked()))
+        events.append(f"{seconds:.0f} s")
+        await real_sleep(0)
 
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        body = (await receive())["body"].decode()
+        events.append(body)
+        await reply_with(200 if body == "right" else 400)(scope, receive, send)
+
+    real_sleep = asyncio.sleep
     monkeypatch.setattr(asyncio, "sleep", wait)
-    assert statuses(guards[200], "/login", "localhost", "POST") == [200]
-    assert waits == []
-    assert statuses(guards[400], "/login", "localhost", "POST") == [400]
-    assert waits == [(GUESS_SECONDS, True)]
+    guard = PageGuard(app, served_names("::1"), False)
+    bodies = ["one", "two", "right", *map(str, range(MOST_GUESSES))]
+    answers = asyncio.run(logins(guard, bodies))
+    assert events[:5] == ["one", "1 s", "two", "1 s", "right"]
+    asked = [event for event in events if event != "1 s"]
+    assert asked == bodies[:MOST_GUESSES]
+    assert answers == [400, 400, 200, *[400] * (MOST_GUESSES - 3), 429, 429, 429]
+    assert asyncio.run(logins(guard, ["right", "x" * (LONGEST_LOGIN + 1)])) == [200, 413]
+
+
+async def logins(guard: PageGuard, bodies: list[str]) -> list[int]:
+    """The statuses that logins get which come all at once."""
+    scope = {
+        **{"type": "http", "method": "POST", "path": "/login", "query_string": b""},
+        **{"headers": [(b"host", b"localhost")], "scheme": "http", "server": ("::1", 1)},
+    }
+
+    async def login(body: str) -> int:
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": body.encode()}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        await guard(scope, receive, send)
+        return int(sent[0]["status"])
+
+    return await asyncio.gather(*map(login, bodies))
+
+
+def test_nothing_but_requests_gets_through() -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    guard = PageGuard(reply_with(200), served_names("::1"), False)
+    asyncio.run(guard({"type": "websocket", "headers": []}, None, send))  # type: ignore[arg-type]
+    assert sent == [{"type": "websocket.close"}]
+
+
+def test_the_head_of_the_page_has_the_length_of_the_page() -> None:
+    headers = [(b"content-type", b"text/html"), (b"content-length", b"8")]
+    sent: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "HEAD", "path": "/", "query_string": b""}
+    scope |= {"headers": [(b"host", b"localhost")], "scheme": "http", "server": ("::1", 1)}
+    asyncio.run(PageGuard(app, served_names("::1"), False)(scope, None, send))  # type: ignore
+    assert (b"content-length", b"8") in sent[0]["headers"]
 
 
 def reply_with(code: int) -> Any:
@@ -142,7 +210,7 @@ def test_a_password_comes_from_a_file_or_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "password"
-    file.write_text("reader:se:cret\nmore\n", encoding="utf-8")
+    file.write_text("\ufeffreader:se:cret\nmore\n", encoding="utf-8")  # as Notepad saves it
     assert qa_browser.parse(["--auth", f"@{file}"]).auth == ("reader", "se:cret")
     monkeypatch.setenv("QA_BROWSER_AUTH", "reader:hidden")
     assert qa_browser.parse([]).auth == ("reader", "hidden")
