@@ -29,7 +29,7 @@ def judgment(number: int, model: str, *labels: str) -> dict[str, Any]:
 def url(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> str:
     workspace = Workspace(tmp_path_factory.mktemp("looks"))
     workspace.add_questions(
-        [question(1, "Why? " * 300, "a"), question(2, "1", "b"), question(3, "c", "c")]
+        [question(1, "Why? " * 300, "a"), question(2, "1", "a"), question(3, "c", "c")]
     )
     long = "\n\n".join(f"Paragraph {i}." for i in range(2_000))
     workspace.add_answers("base", {"q1": "short", "q2": WIDE, "q3": long})
@@ -98,7 +98,9 @@ def test_both_answers_begin_on_the_first_screen_beside_a_long_prompt_and_judgmen
     opened: Opened,
 ) -> None:
     page = opened(1).page
-    for answer in page.locator(".side .answer").all():
+    answers = page.locator(".side .answer")
+    expect(answers).to_have_count(2)
+    for answer in answers.all():
         expect(answer).to_be_in_viewport()
     prompt = page.locator(".prompt .clipped")
     height = prompt.evaluate("e => e.clientHeight")
@@ -168,7 +170,7 @@ def test_on_a_phone_names_can_be_read_and_filters_are_one_row(tabs: Site, tab: s
     page.set_viewport_size({"width": 390, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     names = page.locator(NAMES)
-    assert names.count() > 0 or tab in ("judgments", "clusters")
+    assert names.count() > 0 or tab == "judgments"
     assert names.evaluate_all(NARROW_NAMES) == 0
     filters = page.locator("#filters > .filters")
     assert filters.evaluate("e => getComputedStyle(e).overflowX") == "auto"
@@ -244,14 +246,18 @@ CONTRAST = """part => {
 def test_small_text_and_signs_can_be_made_out(opened: Opened, scheme: Any) -> None:
     page = opened(1).page
     page.emulate_media(color_scheme=scheme)
-    small = ".counts, .role, .places, .list em, .list .who, .legend, summary, .judgment code, .mark"
-    for part in page.locator(small).locator("visible=true").all():
-        assert part.evaluate(CONTRAST) >= 4.5, part.text_content()
-    for sign in page.locator(".dot").all():
-        assert sign.evaluate(CONTRAST) >= 3, sign.get_attribute("class")
-    fields = ".filters select, input[type=search], .button:not([aria-disabled]), .strip a"
-    for field in page.locator(fields).all():
-        assert field.evaluate(CONTRAST) >= 3, field.evaluate("e => e.outerHTML")
+    least = {
+        **dict.fromkeys((".counts", ".role", ".places", ".list em", ".list .who", ".legend"), 4.5),
+        **dict.fromkeys(("summary", ".judgment code", ".mark"), 4.5),
+        **dict.fromkeys((".dot", ".filters select", "input[type=search]"), 3),
+        **dict.fromkeys((".button:not([aria-disabled])", ".strip a"), 3),
+    }
+    shown = {part: page.locator(part).locator("visible=true") for part in least}
+    contrasts = {part: of.evaluate_all(f"all => all.map({CONTRAST})") for part, of in shown.items()}
+    assert {part for part, found in contrasts.items() if not found} == set()
+    assert {
+        part: min(contrasts[part]) for part in least if min(contrasts[part]) < least[part]
+    } == {}
 
 
 def test_what_has_the_focus_has_an_outline(opened: Opened) -> None:

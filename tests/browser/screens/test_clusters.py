@@ -48,6 +48,7 @@ def test_scores_are_those_of_the_csv(clustered: Workspace, library: Library, by:
         shown = rows(screen)
         of_model = [row for row in expected if row["model"] == model and row["questions"] != "0"]
         assert shown.keys() == {row[by] for row in of_model}
+        assert any(row["rating_q025"] for row in of_model)
         for row in of_model:
             score, interval, number, _ = shown[row[by]]
             assert float(score) == pytest.approx(float(row["score"]), abs=0.051)

@@ -56,6 +56,7 @@ class TestNumbers:
         run_main("judge_report.py", *flags, "--json", "r.json")
         report = json.loads((bench.root / "r.json").read_text("utf-8"))
         judges = judge_statistics(library)
+        assert judges.verdicts
         for expected, verdicts in zip(report["judges"], judges.verdicts, strict=True):
             numbers = in_json(verdicts)
             assert numbers == {name: expected[name] for name in numbers}
@@ -71,6 +72,7 @@ class TestNumbers:
         estimates = [m.of(report.judges[0]).estimate for m in report.measures]
         estimates += [x.estimate for one in places for x in (one.effect, one.flips)]
         estimates += [judge.flips.estimate for judge in judge_statistics(library).verdicts]
+        assert sum(not math.isnan(estimate.lower) for estimate in estimates) > len(estimates) / 2
         for estimate in estimates:
             texts = {estimate.text(1), estimate.text(3)}
             assert any(text in page for text in texts)
@@ -110,6 +112,7 @@ class TestLinks:
             with_label = [e for e in entries if label in map(normal_label, e.labels)]
             assert to[address].total == len(with_label)
         _, places = one_judge(library, "j1")
+        assert {one.model for one in places} == {entry.model for entry in entries}
         for one in places:
             rest = f"judge=j1&model={one.model}"
             number = one.flips.estimate.value * one.flips.number / 100

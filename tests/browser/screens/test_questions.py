@@ -142,6 +142,7 @@ def test_means_and_spreads_are_of_margins(
     for model in MODELS:
         values = [value for (_, of), value in margins.items() if of == model]
         assert float(table.means[model]) == pytest.approx(statistics.mean(values), abs=0.00501)
+    assert set(table.order) == {question for question, _ in verdicts}
     for question in table.order:
         values = [float(value) for (of, _), value in margins.items() if of == question]
         mean, spread = table.numbers[question]

@@ -151,7 +151,9 @@ def test_every_page_forbids_what_it_does_not_need(site: Path) -> None:
         assert text.count("<script") == bool(script)
         links = Links()
         links.feed(text)
-        assert all(re.fullmatch(r"#main|(\.\./)?[\w./]+(#model=\S+)?", link) for link in links.all)
+        assert links.all and all(
+            re.fullmatch(r"#main|(\.\./)?[\w./]+(#model=\S+)?", link) for link in links.all
+        )
 
 
 def test_a_missing_answer_names_no_file(site: Path) -> None:
