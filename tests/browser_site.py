@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import axe_playwright_python
 import pytest
 from conftest import REPO, Workspace, clean_environment
 from playwright.sync_api import Page, Request, expect
@@ -35,6 +36,7 @@ FLAGS = [
 ]
 
 
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
 PATIENCE = 30_000  # milliseconds, on a machine that does other things too
 expect.set_options(timeout=PATIENCE)
 
@@ -107,6 +109,26 @@ class Site:
 
 def is_call(request: Request) -> bool:
     return "/view?" in request.url
+
+
+def sides(page: Page) -> list[str]:
+    return [" ".join(text.split()) for text in page.locator(".side").all_inner_texts()]
+
+
+def axe_violations(page: Page) -> list[tuple[str, Any, str]]:
+    """What axe finds against WCAG AA, in light, dark and forced colours."""
+    page.add_style_tag(content="* { transition: none !important; }")
+    page.evaluate(AXE)
+    levels = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+    rules = {"runOnly": levels, "resultTypes": ["violations"]}
+    found = []
+    for look in ("light", "dark", "forced"):
+        page.evaluate("dark => document.body.classList.toggle('dark', dark)", look == "dark")
+        page.emulate_media(forced_colors="active" if look == "forced" else "none")
+        violations = page.evaluate("rules => axe.run(rules)", rules)["violations"]
+        found += [(one["id"], one["nodes"][0]["target"], look) for one in violations]
+    page.emulate_media(forced_colors="none")
+    return found
 
 
 class Servers:

@@ -83,6 +83,7 @@ THROUGH_COMMANDS = {
         "index",
         "server",
         "readers",
+        "page",
     ),  # the page in Chromium
     *("controls", "view"),  # of the page
     *("panel", "ratings", "judge_html", "judge_meanings"),  # the reports

@@ -43,6 +43,7 @@ class TestBoards:
         ((board, lines),) = boards(library, Filters(judge="j"))
         printed = [line.split("|") for line in done.stdout.splitlines() if "score:" in line]
         assert [cells[0].strip() for cells in printed] == [row.model for row in board.rows]
+        assert printed
         for cells, row in zip(printed, board.rows, strict=True):
             assert float(cells[1].split(":")[1]) == pytest.approx(row.score, abs=0.051)
         assert lines[0] in done.stdout

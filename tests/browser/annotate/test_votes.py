@@ -59,6 +59,7 @@ def test_votes_are_those_that_the_import_makes_of_a_table(
     bench.write("votes.csv", "\n".join(rows) + "\n")
     run_main("import_data.py", "votes.csv", "--bench-name", bench.name, "--votes-of", "bea")
     imported = bench.judgments("human-bea", "m")
+    assert len(imported) == 3
     for record in imported:
         record["judge"] = "human-anna"
         for game in filter(None, record["games"]):

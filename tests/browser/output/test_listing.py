@@ -79,6 +79,7 @@ def test_json_lines_have_the_same_fields_and_all_texts(library: Library) -> None
     lines: list[dict[str, Any]] = [
         json.loads(line) for line in b"".join(json_lines(library, entries)).splitlines()
     ]
+    assert lines
     for line, row in zip(lines, table(library), strict=True):
         shown = {name: "" if line[name] is None else str(line[name]) for name in HEADS}
         assert shown == row | {"model": line["model"]}

@@ -211,6 +211,7 @@ def test_heads_sort_the_rows(library: Library) -> None:
 def test_links_open_the_battles(library: Library, verdicts: dict[tuple[str, str], Labels]) -> None:
     table = Table(library, category="k3")
     assert table.order == [f"q{i:02}" for i in range(3, NUMBER, 7)]
+    assert table.links.keys() >= {("q10", model) for model in MODELS}
     for (question, model), query in table.links.items():
         assert open_link(library, query).key == (question, model, "base")
     shown = open_link(library, table.links["q10", "n"])

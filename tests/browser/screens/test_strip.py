@@ -175,6 +175,7 @@ def test_orders_are_by_margin_and_length(
     for order, sign in ((LONGER, -1), (SHORTER, 1)):
         entries = library.select(Filters(judge="j", order=order))
         differences = [model - base for model, base in map(lengths, entries)]
+        assert len(set(differences)) > 1
         assert differences == sorted(differences, key=lambda d: sign * d)
 
 
@@ -251,6 +252,7 @@ def test_a_label_that_a_judge_gave_and_another_in_the_same_game_are_filters(
 ) -> None:
     others = {q: tuple(random.Random(q).choices([*LABELS, None], k=2)) for q in verdicts}
     add_judgments(bench, [judgment(q, *of, judge="k") for q, of in others.items()], judge="k")
+    found = list[str]()
     for label in LABELS:
         assert listed(library, labels=label) == [q for q, of in verdicts.items() if label in of]
         for other in LABELS:
@@ -258,6 +260,8 @@ def test_a_label_that_a_judge_gave_and_another_in_the_same_game_are_filters(
                 q for q in verdicts if (label, other) in zip(verdicts[q], others[q], strict=True)
             ]
             assert listed(library, labels=f"{label}|{other}|k") == both
+            found += both
+    assert found
     shown = open_link(library, {"judge": "j", "labels": "A>B|A=B|k"})
     assert shown.total == len(listed(library, labels="A>B|A=B|k"))
     assert "a game is A&gt;B, by k A=B <b>✕</b>" in shown.list_html
