@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
@@ -485,11 +486,11 @@ class TestMoney:
         assert (batch["phase"], batch["requests"], batch["word"]) == ("stored", 3, "completed")
 
 
-def kill_at(api: FakeAPI, number: int, after: FakeBatches | None) -> list[subprocess.Popen[str]]:
-    """Kill the process in the list when the service gets its call of this number, before it is
+def kill_at(api: FakeAPI, number: int, after: FakeBatches | None) -> Future[subprocess.Popen[str]]:
+    """Kill the process that is set when the service gets its call of this number, before it is
     dealt with or after.
     """
-    processes: list[subprocess.Popen[str]] = []
+    process: Future[subprocess.Popen[str]] = Future()
     seen: list[Call] = []
 
     def handle(call: Call) -> Reply | None:
@@ -499,11 +500,11 @@ def kill_at(api: FakeAPI, number: int, after: FakeBatches | None) -> list[subpro
         if len(seen) != number:
             return None
         reply = after.handle(call) if after else Reply("gone")
-        os.kill(processes[0].pid, signal.SIGKILL)
+        os.kill(process.result(30).pid, signal.SIGKILL)
         return reply
 
     api.serve(handle)
-    return processes
+    return process
 
 
 @pytest.mark.parametrize("is_after", [False, True], ids=["before", "after"])
@@ -513,9 +514,9 @@ def test_a_kill_at_any_call_loses_nothing_and_pays_nothing_twice(
 ) -> None:
     prepare(bench, api)
     fake.behaviour = Behaviour(looks=2)
-    processes = kill_at(api, number, fake if is_after else None)
-    processes.append(bench.start("gen_answer.py", "--batch"))
-    processes[0].wait(30)
+    process = kill_at(api, number, fake if is_after else None)
+    process.set_result(bench.start("gen_answer.py", "--batch"))
+    process.result().wait(30)
     bench.run("gen_answer.py", "--batch", check=0)
     assert len(bench.answers("tiny")) == 4
     assert set(Counter(created(fake)).values()) == {1}

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 from collections import Counter
+from concurrent.futures import Future
 from typing import Any
 
 import fake_claude_batches
@@ -178,11 +179,11 @@ def is_of_service(call: Call) -> bool:
     return re.search("batch|/files|/sessions", call.path) is not None
 
 
-def kill_at(fake: Fake, number: int, *, is_after: bool) -> list[subprocess.Popen[str]]:
-    """Kill the process in the list when the service gets its call of this number, before it is
+def kill_at(fake: Fake, number: int, *, is_after: bool) -> Future[subprocess.Popen[str]]:
+    """Kill the process that is set when the service gets its call of this number, before it is
     dealt with or after.
     """
-    processes: list[subprocess.Popen[str]] = []
+    process: Future[subprocess.Popen[str]] = Future()
     seen: list[Call] = []
 
     def handle(call: Call) -> Reply | None:
@@ -192,11 +193,11 @@ def kill_at(fake: Fake, number: int, *, is_after: bool) -> list[subprocess.Popen
         if len(seen) != number:
             return None
         reply = fake.handle(call) if is_after else Reply("gone")
-        os.kill(processes[0].pid, signal.SIGKILL)
+        os.kill(process.result(30).pid, signal.SIGKILL)
         return reply
 
     fake.api.serve(handle)
-    return processes
+    return process
 
 
 class TestKills:
@@ -215,9 +216,9 @@ class TestKills:
     ) -> None:
         prepare(bench, fake)
         fake.behaviour = behaviour(fake, looks=2)
-        processes = kill_at(fake, number, is_after=is_after)
-        processes.append(bench.start("gen_answer.py", "--batch"))
-        assert processes[0].wait(30) == -signal.SIGKILL
+        process = kill_at(fake, number, is_after=is_after)
+        process.set_result(bench.start("gen_answer.py", "--batch"))
+        assert process.result().wait(30) == -signal.SIGKILL
         bench.run("gen_answer.py", "--batch", check=0)
         assert len(bench.answers("tiny")) == 4
         assert set(Counter(created(fake)).values()) == {1}
@@ -273,9 +274,9 @@ class TestKills:
     ) -> None:
         prepare(bench, fake)
         fake.behaviour = behaviour(fake, looks=9)
-        processes = kill_at(fake, 1, is_after=True)
-        processes.append(bench.start("gen_answer.py", "--batch"))
-        assert processes[0].wait(30) == -signal.SIGKILL
+        process = kill_at(fake, 1, is_after=True)
+        process.set_result(bench.start("gen_answer.py", "--batch"))
+        assert process.result().wait(30) == -signal.SIGKILL
         # Somebody else in the workspace has as many requests.
         ours = fake.created[0]
         others = [request | {"custom_id": f"x{i}"} for i, request in enumerate(ours.requests)]
