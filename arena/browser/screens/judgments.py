@@ -341,7 +341,7 @@ def listed(library: Library, query: Query) -> Sequence[ListedJudgment]:
 
 def open_link(library: Library, query: Query) -> JudgmentsScreen:
     """Return the judgments that a link names."""
-    key = key_of(query)
+    key, step = key_of(query), whole_number(query.get("step", "")) or 0
     judge = query.get("judge", "")
     if query.get("later") and judge in library.judges():
         library.by_question(judge)  # which a first view leaves out, so that nobody waits for it
@@ -349,14 +349,14 @@ def open_link(library: Library, query: Query) -> JudgmentsScreen:
         library,
         filters_of(query),
         key,
-        step=whole_number(query.get("step", "")) or 0,
+        step=step,
         first=whole_number(query.get("first", "")),
         game=int(query.get("game") == "2"),
         as_written=query.get("written") == "1",
         beside=query.get("beside", ""),
     )
     same = all(part in ("", of_shown) for part, of_shown in zip(key, shown.key, strict=True))
-    if key[0] in ("", shown.key[0]) and not same:
+    if not step and key[0] in ("", shown.key[0]) and not same:
         of, against = key[1] or "any model", key[2] or "any baseline"
         missing = f"The judgment of {of} against {against} is not in this list. This is another."
         return replace(shown, notices=(missing, *shown.notices))

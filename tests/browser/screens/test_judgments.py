@@ -368,6 +368,12 @@ class TestLinks:
         assert "There is no category or cluster no such here" in told
         assert "There is no baseline nobody here" in told
 
+    def test_a_step_to_another_judgment_of_the_question_is_no_loss(self, library: Library) -> None:
+        first = open_link(library, {"judge": "j", "model": ""})
+        second = open_link(library, first.query | {"step": "1"})
+        assert (first.key[0], first.position, second.position) == (second.key[0], 0, 1)
+        assert first.notices == second.notices == ()
+
     def test_a_battle_that_is_not_there_is_named(self, library: Library) -> None:
         shown = open_link(library, {"question": "q9"})
         assert "There is no question q9 here" in shown.notices[0]
