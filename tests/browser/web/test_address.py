@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -114,93 +115,65 @@ def test_passwords_are_guessed_one_a_second_however_many_connections_guess(
 
 async def logins(guard: PageGuard, bodies: list[str]) -> list[int]:
     """The statuses that logins get which come all at once."""
-    scope = {
-        **{"type": "http", "method": "POST", "path": "/login", "query_string": b""},
-        **{"headers": [(b"host", b"localhost")], "scheme": "http", "server": ("::1", 1)},
-    }
-
-    async def login(body: str) -> int:
-        sent: list[Any] = []
-
-        async def receive() -> Any:
-            return {"type": "http.request", "body": body.encode()}
-
-        async def send(message: Any) -> None:
-            sent.append(message)
-
-        await guard(scope, receive, send)
-        return int(sent[0]["status"])
-
-    return await asyncio.gather(*map(login, bodies))
+    scope = request_for("/login", "localhost", "POST")
+    answers = await asyncio.gather(*(answer_of(guard, scope, body) for body in bodies))
+    return [int(sent[0]["status"]) for sent in answers]
 
 
 def test_nothing_but_requests_gets_through() -> None:
-    sent: list[Any] = []
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
     guard = PageGuard(reply_with(200), served_names("::1"), False)
-    asyncio.run(guard({"type": "websocket", "headers": []}, None, send))  # type: ignore[arg-type]
+    sent = asyncio.run(answer_of(guard, {"type": "websocket", "headers": []}))
     assert sent == [{"type": "websocket.close"}]
 
 
 def test_the_head_of_the_page_has_the_length_of_the_page() -> None:
     headers = [(b"content-type", b"text/html"), (b"content-length", b"8")]
-    sent: list[Any] = []
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b""})
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    scope = {"type": "http", "method": "HEAD", "path": "/", "query_string": b""}
-    scope |= {"headers": [(b"host", b"localhost")], "scheme": "http", "server": ("::1", 1)}
-    asyncio.run(PageGuard(app, served_names("::1"), False)(scope, None, send))  # type: ignore
+    guard = PageGuard(reply_with(200, headers), served_names("::1"), False)
+    sent = asyncio.run(answer_of(guard, request_for("/", "localhost", "HEAD")))
     assert (b"content-length", b"8") in sent[0]["headers"]
 
 
-def reply_with(code: int) -> Any:
+def reply_with(code: int, headers: Sequence[tuple[bytes, bytes]] = ()) -> Any:
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": code, "headers": []})
+        await send({"type": "http.response.start", "status": code, "headers": [*headers]})
         await send({"type": "http.response.body", "body": b""})
 
     return app
 
 
-def statuses(guard: PageGuard, path: str, host: str, method: str = "GET") -> list[int]:
-    """The statuses that one request gets."""
-    sent: list[Any] = []
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    scope = {
+def request_for(path: str, host: str, method: str = "GET") -> dict[str, Any]:
+    return {
         **{"type": "http", "method": method, "path": path, "query_string": b"", "scheme": "http"},
         "server": ("127.0.0.1", 7860),
         "headers": [(b"host", host.encode("latin-1"))],
     }
-    asyncio.run(guard(scope, None, send))  # type: ignore[arg-type]
+
+
+async def answer_of(guard: PageGuard, scope: dict[str, Any], body: str = "") -> list[Any]:
+    """The messages that answer a request."""
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": body.encode()}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await guard(scope, receive, send)
+    return sent
+
+
+def statuses(guard: PageGuard, path: str, host: str, method: str = "GET") -> list[int]:
+    """The statuses that one request gets."""
+    sent = asyncio.run(answer_of(guard, request_for(path, host, method)))
     return [message["status"] for message in sent if message["type"] == "http.response.start"]
 
 
 def test_a_foreign_page_is_not_let_in_by_headers_of_gradio() -> None:
     headers = [(b"access-control-allow-origin", b"http://evil.example")]
     headers += [(b"access-control-allow-credentials", b"true"), (b"content-type", b"text/plain")]
-    sent: list[Any] = []
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b""})
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    scope = {"type": "http", "method": "GET", "path": "/view", "query_string": b""}
-    scope |= {"headers": [(b"host", b"localhost")], "scheme": "http", "server": ("::1", 1)}
-    asyncio.run(PageGuard(app, served_names("::1"), False)(scope, None, send))  # type: ignore
+    guard = PageGuard(reply_with(200, headers), served_names("::1"), False)
+    sent = asyncio.run(answer_of(guard, request_for("/view", "localhost")))
     names = {name for name, _ in sent[0]["headers"]}
     assert b"content-type" in names
     assert not any(name.startswith(b"access-control") for name in names)
