@@ -90,9 +90,8 @@ def judgment_html(view: JudgmentView, look: Look) -> str:
     )
     parts.append(f'<div class="sides">{"".join(chain(*sides))}</div>')
     if chosen and chosen.prompt:
-        is_open = any(
-            not side.turns for _, side in lettered
-        )  # the prompt has what the file has not
+        # It has the answers that the files do not have.
+        is_open = any(not side.turns for _, side in lettered)
         prompt = verbatim(chosen.prompt)
         parts.append(_folded("Prompt of the judge", prompt, "asked", is_open=is_open))
     if entry.pairwise and not entry.named:

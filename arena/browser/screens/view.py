@@ -14,8 +14,7 @@ class View:
     """The content of the page for a query.
 
     `query`: the same view in full, without what does not exist: the page's address. `parts`: HTML
-    by the id of the element that it fills, in order. `announcement`: a
-    sentence for screen readers.
+    by the id of the element that it fills, in order. `announcement`: a sentence for screen readers.
     """
 
     query: Query
